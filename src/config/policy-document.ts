@@ -1,0 +1,153 @@
+/**
+ * What may be written in a policy file (`policies/*.yaml`). Type, default, description, JSON Schema, reference page
+ * and error messages all come from these lines.
+ *
+ * Zod checks shapes; what needs a second look at the text (names, CIDRs, dates, public suffixes, references between
+ * sections) is checked by `check-policy.ts`, so that every fault of a file is shown at once.
+ */
+import { z } from 'zod';
+
+const text = (description: string) => z.string().trim().min(1).meta({ description });
+
+export const Processor = z
+  .strictObject({
+    name: text('Who processes the data, e.g. "GitHub, Inc.".'),
+    country: text('Where, as an ISO 3166-1 code, e.g. "US".'),
+    agreement: text('The agreement it is processed under, e.g. "DPA 2024-03, SCC".').optional(),
+  })
+  .meta({ description: 'The processor behind the name, for GDPR Art. 28, 30 and 44–46.' });
+
+/** Fields that document a rule; a set may give defaults for all of its rules. */
+const documentation = {
+  owner: text('Who answers for this rule: a team or a mail address.').optional(),
+  ticket: text('Where it was decided: an issue or change number.').optional(),
+  processor: Processor.optional(),
+};
+
+const pattern = text(
+  '"example.com" is that name only; "*.example.com" everything below it at any depth, not the name itself; "+.example.com" both.',
+);
+
+const types = z
+  .array(text('A type by name or as TYPEnnn.'))
+  .min(1)
+  .meta({ description: 'Query types the rule covers. Default for allow: A, AAAA, CNAME, HTTPS, SVCB; for deny: every type.' });
+
+const expires = z
+  .union([z.string(), z.date()])
+  .meta({ description: 'The rule ends at this moment: "2026-12-31" (start of that day, UTC) or a full ISO 8601 time with zone.' });
+
+export const Cname = z.enum(['trust', 'inspect', 'same-site']).meta({
+  description:
+    'What an alias in the answer may point to. trust: anything no deny rule names; inspect: only names that are allowed themselves; same-site: only names of the same registrable domain.',
+});
+
+export const Profile = z
+  .enum(['default', 'strict', 'off'])
+  .meta({ description: 'How closely the tunnel detector watches names under this rule.' });
+
+const ruleFields = {
+  name: pattern.optional(),
+  names: z.array(pattern).min(1).meta({ description: 'Several names that share all else.' }).optional(),
+  reason: text('Why this rule exists. Required, here or on the set.').optional(),
+  types: types.optional(),
+  expires: expires.optional(),
+  ...documentation,
+};
+
+export const AllowRule = z.strictObject({
+  ...ruleFields,
+  cname: Cname.optional(),
+  profile: Profile.optional(),
+  characters: z
+    .enum(['hostname', 'any'])
+    .meta({ description: 'hostname (default): letters, digits, hyphen, underscore only; any: every octet.' })
+    .optional(),
+  unsafeWildcard: text('Why a wildcard at or above a public suffix is right here. Without it such a wildcard is a fault.').optional(),
+});
+
+export const DenyAnswer = z
+  .union([
+    z.enum(['nxdomain', 'nodata', 'refused', 'drop']),
+    z.strictObject({
+      a: text('IPv4 address to answer with.').optional(),
+      aaaa: text('IPv6 address to answer with.').optional(),
+    }),
+  ])
+  .meta({ description: 'What a denied client gets. nxdomain is the safe choice: see docs/deny-answers.md.' });
+
+export const DenyRule = z.strictObject({ ...ruleFields, answer: DenyAnswer.optional() });
+
+export const NameList = z.strictObject({
+  file: text('Path of a text file, relative to the policy file; ".gz" is read too.'),
+  action: z.enum(['allow', 'deny']),
+  format: z
+    .enum(['names', 'hosts', 'rpz'])
+    .default('names')
+    .meta({ description: 'names: one name or pattern a line, "#" opens a comment; hosts: as /etc/hosts; rpz: a response policy zone.' }),
+  match: z
+    .enum(['as-written', 'exact', 'both'])
+    .default('as-written')
+    .meta({ description: 'How a line without a prefix is read: as-written and exact: that name only; both: it and all below.' }),
+  reason: text('Why the list is used. Required, here or on the set.').optional(),
+  types: types.optional(),
+  expires: expires.optional(),
+  answer: DenyAnswer.optional(),
+  profile: Profile.optional(),
+  cname: Cname.optional(),
+  ...documentation,
+});
+
+export const RuleSet = z.strictObject({
+  description: text('What the set is for.').optional(),
+  reason: text('Reason for every rule that gives none.').optional(),
+  expires: expires.optional(),
+  ...documentation,
+  allow: z.array(z.union([AllowRule, pattern])).default([]).meta({ description: 'Names that may be asked. A bare name takes the reason of the set.' }),
+  deny: z.array(z.union([DenyRule, pattern])).default([]).meta({ description: 'Names that may not be asked, whatever allows them.' }),
+  lists: z.array(NameList).default([]).meta({ description: 'Rules by the thousand, from text files.' }),
+});
+
+export const Group = z.strictObject({
+  description: text('Who these clients are.').optional(),
+  clients: z
+    .array(text('An address or CIDR prefix.'))
+    .min(1)
+    .meta({ description: 'Addresses and prefixes of the clients; the longest prefix over all groups wins.' }),
+  sets: z.array(text('Name of a set.')).default([]).meta({ description: 'Rule sets that hold for these clients.' }),
+  mode: z
+    .enum(['enforce', 'observe'])
+    .default('enforce')
+    .meta({ description: 'enforce: what is not allowed is denied. observe: it is answered, and recorded as would-be denied.' }),
+  answer: DenyAnswer.default('nxdomain'),
+  forwarder: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'These clients are resolvers themselves (CoreDNS, dnsdist) that give up after 2 s: they get their SERVFAIL at 1.8 s.' }),
+  contact: text('Whom to ask about a denial; shown in the extended error.').optional(),
+});
+
+export const LocalZone = z.strictObject({
+  zone: text('Apex of the zone, e.g. "corp.example".'),
+  groups: z.array(text('Name of a group.')).optional().meta({ description: 'Groups that may ask it; default: all.' }),
+  ttl: z.union([z.int(), z.string()]).optional().meta({ description: 'TTL of records that give none, e.g. "5m". Default 5m.' }),
+  records: z
+    .array(text('A record in master-file form.'))
+    .default([])
+    .meta({ description: 'Records such as "www 300 A 192.0.2.1" or "@ MX 10 mail.corp.example."; names without final dot are relative to the zone.' }),
+});
+
+export const Route = z.strictObject({
+  suffix: text('A name; it and everything below it goes to the pool.'),
+  pool: text('Name of an upstream pool in the settings.'),
+  reason: text('Why it goes there.').optional(),
+});
+
+export const PolicyDocument = z.strictObject({
+  version: z.literal(1).default(1),
+  sets: z.record(z.string(), RuleSet).default({}),
+  groups: z.record(z.string(), Group).default({}),
+  local: z.array(LocalZone).default([]),
+  via: z.array(Route).default([]),
+});
+export type PolicyDocument = z.infer<typeof PolicyDocument>;

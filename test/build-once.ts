@@ -1,0 +1,7 @@
+/** Compiles `src` once before the suite: worker threads and the CLI run as compiled JavaScript on every Node. */
+import { spawnSync } from 'node:child_process';
+
+export default function buildOnce(): void {
+  const built = spawnSync('npm', ['run', '--silent', 'build'], { stdio: 'inherit' });
+  if (built.status !== 0) throw new Error('npm run build failed; the errors are above');
+}
