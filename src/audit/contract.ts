@@ -21,36 +21,49 @@ export interface Entry {
   /** Octets of the response. */
   size: number;
   cached: boolean;
+  /** Canonical name asked for, in `name[0 … nameLength)`; length 0 when the query was unreadable. Escaped by `append`. */
+  name: Uint8Array;
+  nameLength: number;
+  qtype: number;
+  qclass: number;
   /**
-   * Rendered once and used for every query alike: a run of JSON members, from `,"group":…` on, without the closing
-   * brace. Made by `renderOutcome`.
+   * A run of JSON members, `,"group":…,"verdict":…`, without the closing brace, made by `renderOutcome` once for all
+   * queries that end alike (one per verdict and group).
    */
   outcome: Uint8Array;
+  /** The same for what a stored response adds (`,"answers":[…],"upstream":…`), made by `renderDetail` once per response. */
+  detail: Uint8Array | null;
 }
 
-/** What is the same for all queries that end alike: rendered once, e.g. once per cached response. */
+/** What is the same for all queries that end alike; rendered once per verdict and group. */
 export interface OutcomeFields {
   readonly group: string | null;
-  /** Canonical name; null when the query was unreadable. */
-  readonly qname: Uint8Array | null;
-  readonly qtype: number;
-  readonly qclass: number;
   /** allow, deny, local, refuse, fail, drop, malformed, … (query/outcome.ts) */
   readonly verdict: string;
   readonly cause: string | null;
   readonly rule: string | null;
   readonly reason: string | null;
   readonly ede: number | null;
-  /** Presentation form of answer rdata, `TYPE rdata`, at most 16. */
-  readonly answers: readonly string[];
-  readonly upstream: string | null;
+  /** Denied by an `observe` group, and answered all the same. */
   readonly observed: boolean;
+}
+
+/** What one stored response, or one odd query, adds. */
+export interface DetailFields {
+  /** Presentation form of answer rdata, `TYPE rdata`, at most 16. */
+  readonly answers?: readonly string[];
+  readonly upstream?: string;
+  /** Rcode of the upstream where it differs from what the client got. */
+  readonly upstreamRcode?: string;
   /** For unreadable queries: first 64 octets in hex, and SHA-256 of the whole. */
   readonly raw?: { readonly hex: string; readonly sha256: string };
+  /** Evidence of the tunnel detector, in words. */
+  readonly evidence?: readonly string[];
 }
 
 export interface AuditLog {
   renderOutcome(fields: OutcomeFields): Uint8Array;
+  renderDetail(fields: DetailFields): Uint8Array;
   /** Adds one entry to the open batch. Never throws, allocates nothing. */
   append(entry: Entry): void;
   /**
