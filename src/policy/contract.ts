@@ -37,7 +37,11 @@ export interface RuleDescription {
   readonly expiresAtMs: number | null;
   readonly owner: string | null;
   readonly ticket: string | null;
-  readonly processor: { readonly name: string; readonly country: string; readonly agreement: string | null } | null;
+  readonly processor: {
+    readonly name: string;
+    readonly country: string;
+    readonly agreement: string | null;
+  } | null;
   readonly cname: 'trust' | 'inspect' | 'same-site';
   readonly profile: 'default' | 'strict' | 'off';
   readonly answer: DenyResponse | null;
