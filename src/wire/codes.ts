@@ -116,7 +116,14 @@ export const Ede = {
 } as const;
 
 /** EDNS option codes (IANA DNS parameters). */
-export const EdnsOption = { NSID: 3, CLIENT_SUBNET: 8, COOKIE: 10, TCP_KEEPALIVE: 11, PADDING: 12, EDE: 15 } as const;
+export const EdnsOption = {
+  NSID: 3,
+  CLIENT_SUBNET: 8,
+  COOKIE: 10,
+  TCP_KEEPALIVE: 11,
+  PADDING: 12,
+  EDE: 15,
+} as const;
 
 const namesOf = (codes: Record<string, number>): Map<number, string> =>
   new Map(Object.entries(codes).map(([name, code]) => [code, name]));

@@ -13,7 +13,9 @@ export const NAME_LENGTH_MAX = 255;
 /** Most labels of a name, root not counted. */
 export const LABEL_COUNT_MAX = 127;
 
-const LOWER = Uint8Array.from({ length: 256 }, (_, octet) => (octet >= 65 && octet <= 90 ? octet + 32 : octet));
+const LOWER = Uint8Array.from({ length: 256 }, (_, octet) =>
+  octet >= 65 && octet <= 90 ? octet + 32 : octet,
+);
 
 /** An octet with ASCII `A`–`Z` turned to lower case (RFC 4343 section 3); every other value as it is. */
 export const lowerOctet = (octet: number): number => LOWER[octet];
@@ -127,8 +129,10 @@ export function nameOctets(text: string): Uint8Array {
   const octets: number[] = [];
   let label: number[] = [];
   const closeLabel = (): void => {
-    if (label.length === 0) throw new NameError(`"${text}" has an empty label (two dots in a row, or a leading dot)`);
-    if (label.length > 63) throw new NameError(`"${text}" has a label of ${label.length} octets; at most 63 are allowed`);
+    if (label.length === 0)
+      throw new NameError(`"${text}" has an empty label (two dots in a row, or a leading dot)`);
+    if (label.length > 63)
+      throw new NameError(`"${text}" has a label of ${label.length} octets; at most 63 are allowed`);
     octets.push(label.length, ...label);
     label = [];
   };
@@ -150,12 +154,63 @@ export function nameOctets(text: string): Uint8Array {
         code = text.charCodeAt(i);
       }
     }
-    if (code > 255) throw new NameError(`"${text}" has a character outside Latin-1; write it as an A-label (xn--…)`);
+    if (code > 255)
+      throw new NameError(`"${text}" has a character outside Latin-1; write it as an A-label (xn--…)`);
     label.push(LOWER[code]);
   }
   if (label.length > 0) closeLabel();
   if (octets.length + 1 > NAME_LENGTH_MAX) {
-    throw new NameError(`"${text.slice(0, 60)}…" is ${octets.length + 1} octets long; at most ${NAME_LENGTH_MAX} are allowed`);
+    throw new NameError(
+      `"${text.slice(0, 60)}…" is ${octets.length + 1} octets long; at most ${NAME_LENGTH_MAX} are allowed`,
+    );
   }
   return Uint8Array.from([...octets, 0]);
+}
+
+/**
+ * Writes the name at `at` uncompressed but in its own case to `into` at `to`; returns its length in octets or MALFORMED.
+ * For rdata, whose case RFC 4343 section 4 asks to keep.
+ */
+export function expandName(
+  message: Uint8Array,
+  at: number,
+  end: number,
+  into: Uint8Array,
+  to: number,
+): number {
+  let length = 0;
+  let before = at;
+  for (;;) {
+    if (at >= end) return MALFORMED;
+    const octet = message[at];
+    if (octet >= 0xc0) {
+      if (at + 1 >= end) return MALFORMED;
+      const target = ((octet & 0x3f) << 8) | message[at + 1];
+      if (target >= before) return MALFORMED;
+      before = at = target;
+      continue;
+    }
+    if (octet > 63 || at + octet >= end || length + octet + 1 > NAME_LENGTH_MAX) return MALFORMED;
+    for (let i = 0; i <= octet; i++) into[to + length + i] = message[at + i];
+    length += octet + 1;
+    if (octet === 0) return length;
+    if (length >= NAME_LENGTH_MAX) return MALFORMED;
+    at += octet + 1;
+  }
+}
+
+/** Whether two well-formed uncompressed names are the same but for ASCII case. */
+export function sameNameFolded(
+  left: Uint8Array,
+  leftAt: number,
+  right: Uint8Array,
+  rightAt: number,
+): boolean {
+  for (let i = 0; ; ) {
+    const length = left[leftAt + i];
+    if (length !== right[rightAt + i]) return false;
+    if (length === 0) return true;
+    const next = i + length + 1;
+    for (i++; i < next; i++) if (LOWER[left[leftAt + i]] !== LOWER[right[rightAt + i]]) return false;
+  }
 }
