@@ -31,11 +31,17 @@ const pattern = text(
 const types = z
   .array(text('A type by name or as TYPEnnn.'))
   .min(1)
-  .meta({ description: 'Query types the rule covers. Default for allow: A, AAAA, CNAME, HTTPS, SVCB; for deny: every type.' });
+  .meta({
+    description:
+      'Query types the rule covers. Default for allow: A, AAAA, CNAME, HTTPS, SVCB; for deny: every type.',
+  });
 
 const expires = z
   .union([z.string(), z.date()])
-  .meta({ description: 'The rule ends at this moment: "2026-12-31" (start of that day, UTC) or a full ISO 8601 time with zone.' });
+  .meta({
+    description:
+      'The rule ends at this moment: "2026-12-31" (start of that day, UTC) or a full ISO 8601 time with zone.',
+  });
 
 export const Cname = z.enum(['trust', 'inspect', 'same-site']).meta({
   description:
@@ -63,7 +69,9 @@ export const AllowRule = z.strictObject({
     .enum(['hostname', 'any'])
     .meta({ description: 'hostname (default): letters, digits, hyphen, underscore only; any: every octet.' })
     .optional(),
-  unsafeWildcard: text('Why a wildcard at or above a public suffix is right here. Without it such a wildcard is a fault.').optional(),
+  unsafeWildcard: text(
+    'Why a wildcard at or above a public suffix is right here. Without it such a wildcard is a fault.',
+  ).optional(),
 });
 
 export const DenyAnswer = z
@@ -84,11 +92,17 @@ export const NameList = z.strictObject({
   format: z
     .enum(['names', 'hosts', 'rpz'])
     .default('names')
-    .meta({ description: 'names: one name or pattern a line, "#" opens a comment; hosts: as /etc/hosts; rpz: a response policy zone.' }),
+    .meta({
+      description:
+        'names: one name or pattern a line, "#" opens a comment; hosts: as /etc/hosts; rpz: a response policy zone.',
+    }),
   match: z
     .enum(['as-written', 'exact', 'both'])
     .default('as-written')
-    .meta({ description: 'How a line without a prefix is read: as-written and exact: that name only; both: it and all below.' }),
+    .meta({
+      description:
+        'How a line without a prefix is read: as-written and exact: that name only; both: it and all below.',
+    }),
   reason: text('Why the list is used. Required, here or on the set.').optional(),
   types: types.optional(),
   expires: expires.optional(),
@@ -103,8 +117,14 @@ export const RuleSet = z.strictObject({
   reason: text('Reason for every rule that gives none.').optional(),
   expires: expires.optional(),
   ...documentation,
-  allow: z.array(z.union([AllowRule, pattern])).default([]).meta({ description: 'Names that may be asked. A bare name takes the reason of the set.' }),
-  deny: z.array(z.union([DenyRule, pattern])).default([]).meta({ description: 'Names that may not be asked, whatever allows them.' }),
+  allow: z
+    .array(z.union([AllowRule, pattern]))
+    .default([])
+    .meta({ description: 'Names that may be asked. A bare name takes the reason of the set.' }),
+  deny: z
+    .array(z.union([DenyRule, pattern]))
+    .default([])
+    .meta({ description: 'Names that may not be asked, whatever allows them.' }),
   lists: z.array(NameList).default([]).meta({ description: 'Rules by the thousand, from text files.' }),
 });
 
@@ -114,27 +134,45 @@ export const Group = z.strictObject({
     .array(text('An address or CIDR prefix.'))
     .min(1)
     .meta({ description: 'Addresses and prefixes of the clients; the longest prefix over all groups wins.' }),
-  sets: z.array(text('Name of a set.')).default([]).meta({ description: 'Rule sets that hold for these clients.' }),
+  sets: z
+    .array(text('Name of a set.'))
+    .default([])
+    .meta({ description: 'Rule sets that hold for these clients.' }),
   mode: z
     .enum(['enforce', 'observe'])
     .default('enforce')
-    .meta({ description: 'enforce: what is not allowed is denied. observe: it is answered, and recorded as would-be denied.' }),
+    .meta({
+      description:
+        'enforce: what is not allowed is denied. observe: it is answered, and recorded as would-be denied.',
+    }),
   answer: DenyAnswer.default('nxdomain'),
   forwarder: z
     .boolean()
     .default(false)
-    .meta({ description: 'These clients are resolvers themselves (CoreDNS, dnsdist) that give up after 2 s: they get their SERVFAIL at 1.8 s.' }),
+    .meta({
+      description:
+        'These clients are resolvers themselves (CoreDNS, dnsdist) that give up after 2 s: they get their SERVFAIL at 1.8 s.',
+    }),
   contact: text('Whom to ask about a denial; shown in the extended error.').optional(),
 });
 
 export const LocalZone = z.strictObject({
   zone: text('Apex of the zone, e.g. "corp.example".'),
-  groups: z.array(text('Name of a group.')).optional().meta({ description: 'Groups that may ask it; default: all.' }),
-  ttl: z.union([z.int(), z.string()]).optional().meta({ description: 'TTL of records that give none, e.g. "5m". Default 5m.' }),
+  groups: z
+    .array(text('Name of a group.'))
+    .optional()
+    .meta({ description: 'Groups that may ask it; default: all.' }),
+  ttl: z
+    .union([z.int(), z.string()])
+    .optional()
+    .meta({ description: 'TTL of records that give none, e.g. "5m". Default 5m.' }),
   records: z
     .array(text('A record in master-file form.'))
     .default([])
-    .meta({ description: 'Records such as "www 300 A 192.0.2.1" or "@ MX 10 mail.corp.example."; names without final dot are relative to the zone.' }),
+    .meta({
+      description:
+        'Records such as "www 300 A 192.0.2.1" or "@ MX 10 mail.corp.example."; names without final dot are relative to the zone.',
+    }),
 });
 
 export const Route = z.strictObject({

@@ -1,0 +1,374 @@
+/**
+ * What may be written in `sallyport.yaml`. Type, default, description, JSON Schema, reference page and variables all
+ * come from these lines. Once read, times are milliseconds and sizes octets; an address is an `Endpoint`, an upstream
+ * an `UpstreamServer`; paths are absolute.
+ */
+import { z } from 'zod';
+import { endpoint, isLoopback, upstreamServer } from './endpoint.ts';
+import { duration, size } from './units.ts';
+
+const flag = (preset: boolean, description: string) => z.boolean().default(preset).meta({ description });
+const count = (preset: number, least: number, most: number, description: string) =>
+  z.int().min(least).max(most).default(preset).meta({ description });
+const path = (description: string) => z.string().trim().min(1).meta({ description });
+
+/** Fields of an encrypted listener. */
+const encrypted = {
+  addresses: z
+    .array(endpoint('0.0.0.0:853'))
+    .default([])
+    .meta({ description: 'Addresses and ports to listen on; none: the listener is off.' }),
+  certificate: path('PEM file with the certificate chain; read again on reload.').optional(),
+  key: path('PEM file with the private key.').optional(),
+  clientCa: path(
+    'PEM file of the CA whose client certificates are demanded; without it clients need none.',
+  ).optional(),
+  dev: flag(false, 'Make a self-signed certificate at start. For trying out only: clients cannot check it.'),
+};
+
+const TlsListener = z.strictObject(encrypted);
+const HttpsListener = z.strictObject({
+  ...encrypted,
+  path: z
+    .string()
+    .startsWith('/')
+    .default('/dns-query')
+    .meta({ description: 'Path of DNS over HTTPS (RFC 8484).' }),
+});
+
+type EncryptedListener = z.infer<typeof TlsListener>;
+
+function needCertificate(listener: EncryptedListener, context: z.RefinementCtx): void {
+  if (listener.addresses.length === 0 || listener.dev) return;
+  for (const field of ['certificate', 'key'] as const) {
+    if (listener[field] !== undefined) continue;
+    const message = `an encrypted listener needs a ${field}; write "${field}: /path/to/${field}.pem", or "dev: true" to try it out`;
+    context.addIssue({ code: 'custom', path: [field], message });
+  }
+}
+
+const Listen = z
+  .strictObject({
+    addresses: z.array(endpoint('127.0.0.1:1053')).prefault(['127.0.0.1:1053', '[::1]:1053']).meta({
+      description:
+        'Addresses and ports for plain DNS, each over UDP and TCP. 0.0.0.0 and [::] answer from the address that was asked.',
+    }),
+    tls: TlsListener.superRefine(needCertificate)
+      .prefault({})
+      .meta({ description: 'DNS over TLS (RFC 7858).' }),
+    https: HttpsListener.superRefine(needCertificate)
+      .prefault({})
+      .meta({ description: 'DNS over HTTPS (RFC 8484).' }),
+  })
+  .superRefine((listen, context) => {
+    if (listen.addresses.length + listen.tls.addresses.length + listen.https.addresses.length > 0) return;
+    const message = 'no listener has an address; write for example addresses: ["127.0.0.1:1053"]';
+    context.addIssue({ code: 'custom', path: ['addresses'], message });
+  });
+
+const Http = z
+  .strictObject({
+    enabled: flag(true, 'Serve metrics, health, explain and reload over HTTP.'),
+    listen: endpoint('127.0.0.1:8053').prefault('127.0.0.1:8053').meta({ description: 'Address and port.' }),
+    token: z
+      .string()
+      .min(16, 'a token shorter than 16 characters can be guessed; write at least 16 random characters')
+      .optional()
+      .meta({
+        description:
+          'Secret that callers send as "Authorization: Bearer …". Required, here or as tokenFile, unless `listen` is a loopback address.',
+      }),
+    tokenFile: path('File with the token; keeps it out of settings and environment.').optional(),
+  })
+  .superRefine((http, context) => {
+    if (
+      !http.enabled ||
+      isLoopback(http.listen.host) ||
+      http.token !== undefined ||
+      http.tokenFile !== undefined
+    )
+      return;
+    const message = `${http.listen.host} is open to other machines and there is no token; write "tokenFile: /path/to/token", or listen on 127.0.0.1`;
+    context.addIssue({ code: 'custom', path: ['listen'], message });
+  });
+
+const SPKI = /^[A-Za-z0-9+/]{43}=$/;
+
+const Upstream = z
+  .strictObject({
+    servers: z.array(upstreamServer).min(1).meta({
+      description:
+        '"system": the resolvers of this machine; "192.0.2.53" or "192.0.2.53:5353": UDP, and TCP when truncated; "tcp://…"; "tls://192.0.2.53:853#name.of.certificate"; "https://name/dns-query".',
+    }),
+    strategy: z.enum(['fastest', 'ordered', 'random']).default('fastest').meta({
+      description:
+        'fastest: the healthy server with the lowest round-trip time, others tried now and then; ordered: the first healthy one; random: any healthy one.',
+    }),
+    strict: flag(
+      false,
+      'Encrypted servers only: never fall back to a plain transport or an unchecked certificate.',
+    ),
+    bootstrap: z
+      .array(z.union([z.ipv4(), z.ipv6()]))
+      .default([])
+      .meta({
+        description:
+          "Addresses of the servers that are written by name; without them their names are asked at the machine's own resolvers.",
+      }),
+    caFile: path('PEM file of the CA to trust instead of the public ones.').optional(),
+    spki: z
+      .array(
+        z
+          .string()
+          .regex(
+            SPKI,
+            'is not a pin; write the base64 of the SHA-256 of the public key, 44 characters with a final "="',
+          ),
+      )
+      .default([])
+      .meta({
+        description: 'Pins: SHA-256 of the public key of a server, in base64. One of them must match.',
+      }),
+    sockets: count(
+      128,
+      1,
+      4096,
+      'UDP sockets per worker, each on its own random port; more make forged replies harder.',
+    ),
+    timeout: duration(
+      '400ms',
+      'First wait for a reply; doubled for the second, then the next server is asked.',
+      { least: '20ms', most: '10s' },
+    ),
+    retransmissions: count(2, 0, 5, 'Times a question is sent again to one server before the next is asked.'),
+    inFlight: count(
+      4096,
+      16,
+      65_535,
+      'Questions of one worker that may wait for this pool; more are answered SERVFAIL.',
+    ),
+    randomCase: flag(
+      true,
+      'Random letter case in the name (0x20), checked in the reply; switched off by itself for a server that does not copy it.',
+    ),
+  })
+  .superRefine((pool, context) => {
+    if (!pool.strict) return;
+    for (const [index, server] of pool.servers.entries()) {
+      if (server.transport === 'tls' || server.transport === 'https') continue;
+      const message = `"${server.text}" is not encrypted and the pool is strict; write it as "tls://…" or "https://…", or remove "strict: true"`;
+      context.addIssue({ code: 'custom', path: ['servers', index], message });
+    }
+  });
+
+const POOL_NAME = /^[a-z][a-z0-9-]{0,31}$/;
+const POOL_NAME_FAULT =
+  'a pool name has lower-case letters, digits and hyphens, at most 32; write for example "default" or "vpc"';
+
+const Cache = z
+  .strictObject({
+    memory: size('64MiB', 'Memory for responses, of all workers together. 0B switches the cache off.', {
+      most: '64GiB',
+    }),
+    ttlMin: duration('0s', 'No answer is kept, or shown to clients, for less. Above 0 fewer repeats leave.', {
+      most: '1h',
+    }),
+    ttlMax: duration('1d', 'No answer is kept for longer.', { least: '1s', most: '7d' }),
+    negativeTtlMax: duration('1h', 'No negative answer (RFC 2308) is kept for longer.', { most: '3h' }),
+    failureTtl: duration(
+      '5s',
+      'How long the failure of all upstreams is remembered for a question (RFC 9520).',
+      { least: '1s', most: '5m' },
+    ),
+    serveStale: z
+      .strictObject({
+        enabled: flag(
+          false,
+          'Answer from what has ended when no upstream answers (RFC 8767). Never for names that are denied by now.',
+        ),
+        max: duration('1d', 'Nothing that ended longer ago is used.', { most: '7d' }),
+        clientTimer: duration(
+          '1.8s',
+          'How long an upstream is waited for before the stale answer is given.',
+          { least: '100ms', most: '10s' },
+        ),
+      })
+      .prefault({})
+      .meta({ description: 'Stale answers.' }),
+    prefetch: flag(false, 'Ask again shortly before a much-asked answer ends.'),
+  })
+  .superRefine((cache, context) => {
+    if (cache.ttlMin <= cache.ttlMax) return;
+    context.addIssue({
+      code: 'custom',
+      path: ['ttlMin'],
+      message: 'ttlMin is above ttlMax; write the smaller time here',
+    });
+  });
+
+const Audit = z
+  .strictObject({
+    directory: path('Where the segments are written. One process has it at a time.').default('var/audit'),
+    mode: z.enum(['strict', 'bounded', 'open']).default('bounded').meta({
+      description:
+        'strict: no answer leaves before its entry is on the disk; bounded: none leaves before its entry is with the kernel, at most `syncInterval` of entries is not on the disk; open: answers never wait, lost entries are counted.',
+    }),
+    segmentSize: size('64MiB', 'A segment is closed when it is this large.', {
+      least: '64KiB',
+      most: '16GiB',
+    }),
+    segmentAge: duration('1h', 'A segment is closed when it is this old.', { least: '1s', most: '7d' }),
+    syncInterval: duration('100ms', 'bounded: how often entries are forced to the disk.', {
+      least: '1ms',
+      most: '1m',
+    }),
+    checkpointInterval: duration('1s', 'How often a checkpoint line closes a stretch of the chain.', {
+      least: '10ms',
+      most: '1h',
+    }),
+    reserve: size(
+      '16MiB',
+      'Space kept aside; used when the disk is full, so that the last entries still fit.',
+      { most: '1GiB' },
+    ),
+    retention: z
+      .strictObject({
+        age: duration('90d', 'Closed segments older than this are deleted.', { least: '1h' }),
+        size: size('10GiB', 'The oldest closed segments are deleted when all are larger than this.', {
+          least: '1MiB',
+        }),
+      })
+      .prefault({})
+      .meta({ description: 'How long entries are kept. What is deleted is noted in the chain.' }),
+    clients: z.enum(['keep', 'truncate', 'pseudonymise']).default('keep').meta({
+      description:
+        'Client addresses in entries: keep them; truncate to /24 and /56; or pseudonymise with a keyed hash.',
+    }),
+    pseudonymKeyFile: path(
+      'File with the key of the pseudonyms, at least 32 octets; needed for `clients: pseudonymise`.',
+    ).optional(),
+  })
+  .superRefine((audit, context) => {
+    if (audit.clients !== 'pseudonymise' || audit.pseudonymKeyFile !== undefined) return;
+    const message =
+      'pseudonyms need a key; write "pseudonymKeyFile: /path/to/key" (for example made by: head -c 32 /dev/urandom > key)';
+    context.addIssue({ code: 'custom', path: ['clients'], message });
+  });
+
+const Limits = z.strictObject({
+  slots: count(8192, 64, 1_048_576, 'Queries in flight per worker; more are dropped and counted.'),
+  pendingPerClient: count(200, 1, 65_535, 'Queries of one client address that may wait for an upstream.'),
+  clientDeadline: duration('3.8s', 'A client gets its SERVFAIL after this time.', {
+    least: '100ms',
+    most: '30s',
+  }),
+  forwarderDeadline: duration(
+    '1.8s',
+    'The same for clients that are forwarders; CoreDNS and dnsdist give up after 2 s.',
+    { least: '100ms', most: '30s' },
+  ),
+  upstreamQueries: count(
+    8,
+    1,
+    64,
+    'Upstream queries for one client query, aliases and retransmissions included.',
+  ),
+  aliasRestarts: count(11, 0, 32, 'Aliases followed for one query.'),
+  udpSize: count(
+    1232,
+    512,
+    4096,
+    'Largest response over UDP, in octets; larger ones are truncated and asked again over TCP.',
+  ),
+  tcpClients: count(1000, 1, 65_535, 'TCP connections in all; the longest idle one is closed for a new one.'),
+  tcpClientsPerAddress: count(32, 1, 65_535, 'TCP connections of one client address.'),
+  tcpIdle: duration('30s', 'An idle TCP connection is closed after this time.', { least: '1s', most: '1h' }),
+  tcpMessage: duration('5s', 'A message that has begun must be complete within this time.', {
+    least: '100ms',
+    most: '1m',
+  }),
+  tcpPipeline: count(
+    100,
+    1,
+    10_000,
+    'Queries in flight on one TCP connection; then nothing more is read from it.',
+  ),
+  tcpQueries: count(10_000, 1, 10_000_000, 'Queries in all on one TCP connection; then it is closed.'),
+  tcpOutput: size(
+    '256KiB',
+    'Octets that a TCP client may leave unread before nothing more is read from it.',
+    { least: '64KiB', most: '64MiB' },
+  ),
+  responseRate: count(
+    0,
+    0,
+    10_000_000,
+    'UDP responses per second and client network (/24, /56); above it every second response is truncated, the rest dropped. 0: no limit.',
+  ),
+});
+
+const Detect = z.strictObject({
+  enabled: flag(true, 'Watch for data that leaves inside names.'),
+  profile: z
+    .enum(['default', 'strict'])
+    .default('default')
+    .meta({ description: 'Profile for rules that name none.' }),
+  action: z
+    .enum(['deny', 'report'])
+    .default('deny')
+    .meta({ description: 'What an alarm does: deny the names of that zone to that client, or only report.' }),
+  stateDirectory: path('Where budgets and history are kept over a restart.').default('var/detect'),
+  memory: size('64MiB', 'Memory for clients and zones.', { least: '1MiB', most: '16GiB' }),
+});
+
+const Log = z.strictObject({
+  level: z
+    .enum(['debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .meta({ description: 'Least level that is written.' }),
+  format: z
+    .enum(['auto', 'json', 'text'])
+    .default('auto')
+    .meta({ description: 'auto: text on a terminal, else one JSON object a line.' }),
+});
+
+export const Settings = z
+  .strictObject({
+    listen: Listen.prefault({}).meta({ description: 'Where clients ask.' }),
+    http: Http.prefault({}).meta({ description: 'Metrics, health, explain and reload.' }),
+    workers: z
+      .union([z.literal('auto'), z.int().min(1).max(256)], {
+        error: 'is not a number of workers; write "auto" (one per core) or a number from 1 to 256',
+      })
+      .default('auto')
+      .meta({ description: 'Threads that answer queries; auto: one per core.' }),
+    io: z.enum(['auto', 'native', 'portable']).default('auto').meta({
+      description:
+        'Socket engine. native: batches through recvmmsg and sendmmsg (Linux); portable: node:dgram; auto: native where it works.',
+    }),
+    policies: z
+      .array(z.string().trim().min(1))
+      .min(1)
+      .default(['policies/starter.yaml'])
+      .meta({ description: 'Policy files, or directories whose *.yaml files are all read.' }),
+    upstreams: z
+      .record(z.string().regex(POOL_NAME, POOL_NAME_FAULT), Upstream)
+      .prefault({ default: { servers: ['system'] } })
+      .meta({
+        description:
+          'Pools of upstream servers by name. The pool "default" is asked for all that no `via:` route of a policy sends elsewhere.',
+      })
+      .refine((pools) => Object.hasOwn(pools, 'default'), {
+        error: 'there is no pool named "default"; write for example "default: {servers: [system]}"',
+      }),
+    cache: Cache.prefault({}).meta({ description: 'Responses that are kept.' }),
+    audit: Audit.prefault({}).meta({ description: 'The entry of every query.' }),
+    limits: Limits.prefault({}).meta({ description: 'Bounds; every one has a counter in the metrics.' }),
+    detect: Detect.prefault({}).meta({ description: 'The tunnel detector.' }),
+    log: Log.prefault({}).meta({
+      description: 'The operational log on standard error; never one line per query.',
+    }),
+  })
+  .meta({ title: 'Sallyport settings' });
+export type Settings = z.infer<typeof Settings>;
+export type PoolSettings = Settings['upstreams'][string];
