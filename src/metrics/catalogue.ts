@@ -1,0 +1,274 @@
+/**
+ * What is counted, where each number stands in a worker's memory, and the words it is published under.
+ *
+ * One Float64 column for each number, in runs:
+ *
+ *   plain      one column for each name of PLAIN
+ *   queries    transport × family × type
+ *   responses  one for each rcode of RCODES
+ *   decisions  action × cause
+ *   duration   one for each bucket of DURATION_BUCKETS_US, one beyond the last, then the sum in microseconds
+ *
+ * Labels come from the lists below and from nowhere else, so the number of series is fixed when this file is compiled:
+ * no name, client or rule of a stranger's making can add one. The room imports no other, so code points are spelled here.
+ */
+
+/** Transports of a query; the index is what the hot path passes. */
+export const TRANSPORTS = ['udp', 'tcp', 'dot', 'doh'] as const;
+export type Transport = (typeof TRANSPORTS)[number];
+
+/** Address families, numbered as CoreDNS numbers them: 1 is IPv4, 2 is IPv6. */
+export const FAMILIES = ['1', '2'] as const;
+
+/** Query types that are published by name. Every other type is `other`, the last of the list. */
+export const TYPES = [
+  ['A', 1],
+  ['NS', 2],
+  ['CNAME', 5],
+  ['SOA', 6],
+  ['NULL', 10],
+  ['PTR', 12],
+  ['HINFO', 13],
+  ['MX', 15],
+  ['TXT', 16],
+  ['AAAA', 28],
+  ['SRV', 33],
+  ['NAPTR', 35],
+  ['DS', 43],
+  ['DNSKEY', 48],
+  ['SVCB', 64],
+  ['HTTPS', 65],
+  ['ANY', 255],
+  ['CAA', 257],
+  ['other', -1],
+] as const satisfies readonly (readonly [string, number])[];
+
+/** Response codes that are published by name (RFC 1035, RFC 6891). */
+export const RCODES = [
+  ['NOERROR', 0],
+  ['FORMERR', 1],
+  ['SERVFAIL', 2],
+  ['NXDOMAIN', 3],
+  ['NOTIMP', 4],
+  ['REFUSED', 5],
+  ['BADVERS', 16],
+  ['BADCOOKIE', 23],
+  ['other', -1],
+] as const satisfies readonly (readonly [string, number])[];
+
+/** What was decided about a query: the `verdict` words of the audit. */
+export const ACTIONS = [
+  'allow',
+  'deny',
+  'observe',
+  'local',
+  'refuse',
+  'fail',
+  'drop',
+  'malformed',
+  'other',
+] as const;
+
+/** Why: the `cause` words of the audit. Unknown words are counted as `other`, so that nothing goes uncounted. */
+export const CAUSES = [
+  'none',
+  'not-listed',
+  'denied',
+  'type',
+  'expired',
+  'characters',
+  'ancestor',
+  'tunnel',
+  'answer',
+  'client',
+  'class',
+  'opcode',
+  'meta-type',
+  'recursion',
+  'special-use',
+  'any',
+  'edns',
+  'limit',
+  'timeout',
+  'unreachable',
+  'unusable',
+  'overload',
+  'audit',
+  'bug',
+  'other',
+] as const;
+
+/** Upper bounds of the latency histogram in microseconds, each included in its bucket; growing. */
+export const DURATION_BUCKETS_US = [
+  50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
+  2_500_000, 5_000_000,
+] as const;
+
+/**
+ * Numbers with no labels that vary, or with one label whose values are fixed: column name, kind, published name, labels,
+ * help. A family with several rows is published once, with the help of its first row. Gauges are added over workers too.
+ */
+export const PLAIN = [
+  [
+    'cacheHitsSuccess',
+    'counter',
+    'cache_hits_total',
+    { type: 'success' },
+    'Queries answered from the cache.',
+  ],
+  ['cacheHitsDenial', 'counter', 'cache_hits_total', { type: 'denial' }, ''],
+  ['cacheHitsStale', 'counter', 'cache_hits_total', { type: 'stale' }, ''],
+  ['cacheMisses', 'counter', 'cache_misses_total', {}, 'Allowed queries that the cache could not answer.'],
+  [
+    'cacheEvictions',
+    'counter',
+    'cache_evictions_total',
+    {},
+    'Responses put out of the cache for want of room.',
+  ],
+  [
+    'cacheCollisions',
+    'counter',
+    'cache_collisions_total',
+    {},
+    'Cache keys whose hash met but whose question differed.',
+  ],
+  ['cacheEntries', 'gauge', 'cache_entries', {}, 'Responses in the cache.'],
+  ['cacheOctets', 'gauge', 'cache_octets', {}, 'Memory of the cached responses, in octets.'],
+  ['udpBatches', 'counter', 'udp_batches_total', {}, 'Batches in which datagrams arrived.'],
+  [
+    'udpReceived',
+    'counter',
+    'udp_datagrams_total',
+    { direction: 'received' },
+    'Datagrams of clients, received and sent.',
+  ],
+  ['udpSent', 'counter', 'udp_datagrams_total', { direction: 'sent' }, ''],
+  [
+    'udpNoSlot',
+    'counter',
+    'udp_no_slot_total',
+    {},
+    'Datagrams dropped on arrival because every slot was taken.',
+  ],
+  ['udpUnsent', 'counter', 'udp_unsent_total', {}, 'Responses that the kernel would not take.'],
+  [
+    'streamAccepted',
+    'counter',
+    'stream_connections_total',
+    { outcome: 'accepted' },
+    'Connections of clients, by how they were received.',
+  ],
+  ['streamRefused', 'counter', 'stream_connections_total', { outcome: 'refused' }, ''],
+  [
+    'streamClosedIdle',
+    'counter',
+    'stream_closed_total',
+    { cause: 'idle' },
+    'Connections that Sallyport closed, by cause.',
+  ],
+  ['streamClosedLimit', 'counter', 'stream_closed_total', { cause: 'limit' }, ''],
+  ['streamClosedStalled', 'counter', 'stream_closed_total', { cause: 'stalled' }, ''],
+  ['streamClosedMalformed', 'counter', 'stream_closed_total', { cause: 'malformed' }, ''],
+  ['streamOpen', 'gauge', 'stream_open', {}, 'Connections of clients that are open.'],
+  ['inFlight', 'gauge', 'in_flight', {}, 'Queries taken up and not yet answered.'],
+  ['coalesced', 'counter', 'coalesced_total', {}, 'Queries that joined an identical question in flight.'],
+  [
+    'limited',
+    'counter',
+    'limited_total',
+    {},
+    'Queries refused by a bound on what one client may have in flight.',
+  ],
+  ['auditEntries', 'counter', 'audit_entries_total', {}, 'Audit entries handed to the operating system.'],
+  ['auditOctets', 'counter', 'audit_octets_total', {}, 'Octets of audit entries.'],
+  ['auditCommits', 'counter', 'audit_commits_total', {}, 'Batches of audit entries.'],
+  [
+    'auditFailures',
+    'counter',
+    'audit_failures_total',
+    {},
+    'Batches of audit entries that could not be written.',
+  ],
+  [
+    'auditRefused',
+    'counter',
+    'audit_refused_total',
+    {},
+    'Queries refused because their entry could not be kept.',
+  ],
+  [
+    'auditRotations',
+    'counter',
+    'audit_rotations_total',
+    {},
+    'Audit segments closed and followed by a new one.',
+  ],
+  ['bugs', 'counter', 'panics_total', {}, 'Exceptions caught around a query; each is a fault of Sallyport.'],
+] as const satisfies readonly PlainRow[];
+
+type PlainRow = readonly [
+  column: string,
+  kind: 'counter' | 'gauge',
+  name: string,
+  labels: Readonly<Record<string, string>>,
+  help: string,
+];
+
+export type PlainName = (typeof PLAIN)[number][0];
+
+/** Columns that say how one worker is, not how much it has done: never added over workers. */
+export const PER_WORKER = ['auditHealthy', 'lagP50Us', 'lagP99Us', 'lagMaxUs'] as const;
+export type PerWorkerName = (typeof PER_WORKER)[number];
+
+/** Where each number stands: `columns[At.cacheMisses]++`. */
+export const At = Object.freeze(
+  Object.fromEntries(
+    [...PLAIN.map(([column]) => column), ...PER_WORKER].map((column, index) => [column, index]),
+  ),
+) as Readonly<Record<PlainName | PerWorkerName, number>>;
+
+const PLAIN_LENGTH = PLAIN.length + PER_WORKER.length;
+
+/** Where each run begins. */
+export const QUERIES_AT = PLAIN_LENGTH;
+export const RESPONSES_AT = QUERIES_AT + TRANSPORTS.length * FAMILIES.length * TYPES.length;
+export const DECISIONS_AT = RESPONSES_AT + RCODES.length;
+export const DURATION_AT = DECISIONS_AT + ACTIONS.length * CAUSES.length;
+export const DURATION_SUM_AT = DURATION_AT + DURATION_BUCKETS_US.length + 1;
+export const COLUMN_COUNT = DURATION_SUM_AT + 1;
+
+/** Column of a query: `transport` indexes TRANSPORTS, `type` is a code point. */
+export const queryAt = (transport: number, ipv6: boolean, type: number): number =>
+  QUERIES_AT +
+  (transport * FAMILIES.length + (ipv6 ? 1 : 0)) * TYPES.length +
+  (type < TYPE_INDEX.length ? TYPE_INDEX[type]! : TYPES.length - 1);
+
+/** Column of a response. */
+export const responseAt = (rcode: number): number =>
+  RESPONSES_AT + (rcode < RCODE_INDEX.length ? RCODE_INDEX[rcode]! : RCODES.length - 1);
+
+/**
+ * Column of a decision. Looks words up, so it belongs where outcomes are made, not where queries are counted. Words that
+ * are not in the lists count as `other`; a null cause as `none`.
+ */
+export function decisionAt(action: string, cause: string | null): number {
+  const row = indexOrLast(ACTIONS, action);
+  return DECISIONS_AT + row * CAUSES.length + indexOrLast(CAUSES, cause ?? 'none');
+}
+
+function indexOrLast(words: readonly string[], word: string): number {
+  const index = words.indexOf(word);
+  return index === -1 ? words.length - 1 : index;
+}
+
+const TYPE_INDEX = indexByCode(TYPES);
+const RCODE_INDEX = indexByCode(RCODES);
+
+/** Code point → place in the list; what is not in the list has the last place. */
+function indexByCode(list: readonly (readonly [string, number])[]): Uint8Array {
+  const largest = Math.max(...list.map(([, code]) => code));
+  const index = new Uint8Array(largest + 1).fill(list.length - 1);
+  for (const [place, [, code]] of list.entries()) if (code >= 0) index[code] = place;
+  return index;
+}
