@@ -1,0 +1,43 @@
+/**
+ * What the HTTP server may ask of the process, and what it hands on. `main.ts` joins the two; the server knows no more of
+ * Sallyport than this.
+ */
+import type { Fault } from '../config/index.ts';
+
+export interface ReloadResult {
+  /** False when the old policy stays in force. */
+  readonly ok: boolean;
+  /** Number of the policy that is in force now. */
+  readonly generation: number;
+  readonly rules: number;
+  readonly tookMs: number;
+  /** Each with its place and what to write instead; warnings stand here too when `ok`. */
+  readonly faults: readonly Fault[];
+}
+
+/** A question as it stands in the address of `GET /explain`, not yet checked. */
+export interface ExplainQuestion {
+  readonly name: string;
+  /** A type by name or as TYPEnnn. */
+  readonly type: string;
+  /** Address of the client, or null for the address that asks. */
+  readonly client: string | null;
+}
+
+/** `answer` is written as JSON as it is; `fault` says what is wrong with the question and what to write instead. */
+export type ExplainResult =
+  | { readonly ok: true; readonly answer: unknown }
+  | { readonly ok: false; readonly fault: string };
+
+export interface ControlRoom {
+  /** Whether the process works: false asks a supervisor to start it anew. */
+  healthy(): boolean;
+  /** Parts that are not ready, in words that suit a line of text; empty when queries are welcome. */
+  unready(): readonly string[];
+  /** Policy, groups, upstreams, workers, audit and version, as JSON will show them. Holds no secrets. */
+  state(): unknown;
+  /** Reads the policies again. Does not throw: what is wrong is in the result. */
+  reload(): Promise<ReloadResult>;
+  explain(question: ExplainQuestion): ExplainResult;
+  metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
+}
