@@ -6,6 +6,8 @@
  * loop leaves in one write per connection.
  */
 
+import type { ConnectionLimits } from './limits.ts';
+
 export type StreamTransport = 'tcp' | 'dot' | 'doh';
 
 /**
@@ -87,6 +89,23 @@ export type CloseReason =
 export interface Certificate {
   readonly cert: string;
   readonly key: string;
+}
+
+/** What every stream listener is opened with. */
+export interface StreamListenerOptions {
+  /** An IPv4 or IPv6 literal to listen on. */
+  readonly address: string;
+  /** 0 lets the kernel choose. */
+  readonly port: number;
+  /** Share the port with other threads (SO_REUSEPORT); see `portSharing` for what this platform can do. */
+  readonly reusePort: boolean;
+  /** Bounds and message slots, one object for all listeners of a thread. */
+  readonly limits: ConnectionLimits;
+  readonly onMessage: MessageHandler;
+  /** Everything that came with one read has been handed over. */
+  readonly onBatchEnd: () => void;
+  /** Errors of the listening socket after it was opened (it stays open). */
+  readonly onError: (error: Error) => void;
 }
 
 /** An open listening socket. */

@@ -1,0 +1,85 @@
+/** What all connections of one listener share: its counters, its limits, and the way to the query path. */
+import type {
+  CloseReason,
+  ListenerCounters,
+  MessageHandler,
+  StreamListenerOptions,
+  StreamTransport,
+} from './contract.ts';
+import type { ConnectionLimits } from './limits.ts';
+
+/** A connection as its listener sees it. */
+export interface Closable {
+  /** Answers what is in flight, takes no more, then closes. */
+  finish(reason: CloseReason): void;
+  /** Closes at once. */
+  shut(reason: CloseReason): void;
+}
+
+export class Hub {
+  readonly transport: StreamTransport;
+  readonly limits: ConnectionLimits;
+  readonly onMessage: MessageHandler;
+  readonly onBatchEnd: () => void;
+  readonly counters: ListenerCounters = {
+    open: 0,
+    inFlight: 0,
+    accepted: 0,
+    queries: 0,
+    responses: 0,
+    discarded: 0,
+    cancelled: 0,
+    closed: {
+      peer: 0,
+      idle: 0,
+      evicted: 0,
+      'client-limit': 0,
+      'slow-message': 0,
+      'slow-reader': 0,
+      malformed: 0,
+      spent: 0,
+      handshake: 0,
+      abuse: 0,
+      shutdown: 0,
+    },
+    paused: 0,
+    handshakes: 0,
+    resumed: 0,
+    httpErrors: {},
+  };
+  readonly #open = new Set<Closable>();
+  #onEmpty: (() => void) | null = null;
+
+  constructor(transport: StreamTransport, options: StreamListenerOptions) {
+    this.transport = transport;
+    this.limits = options.limits;
+    this.onMessage = options.onMessage;
+    this.onBatchEnd = options.onBatchEnd;
+  }
+
+  enter(connection: Closable): void {
+    this.#open.add(connection);
+    this.counters.open++;
+  }
+
+  leave(connection: Closable, reason: CloseReason): void {
+    if (!this.#open.delete(connection)) return;
+    this.counters.open--;
+    this.counters.closed[reason]++;
+    if (this.#open.size === 0) this.#onEmpty?.();
+  }
+
+  /** Ends every connection and resolves when none is left, after `graceMs` at the latest. */
+  async empty(graceMs: number): Promise<void> {
+    if (this.#open.size === 0) return;
+    const emptied = new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+    });
+    for (const connection of [...this.#open]) connection.finish('shutdown');
+    const timer = setTimeout(() => {
+      for (const connection of [...this.#open]) connection.shut('shutdown');
+    }, graceMs);
+    await emptied;
+    clearTimeout(timer);
+  }
+}

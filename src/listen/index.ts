@@ -1,0 +1,5 @@
+/** Stream listeners: DNS over TCP, TLS and HTTPS, with their limits. */
+export * from './contract.ts';
+export { ConnectionLimits, DEFAULT_LIMITS, type LimitSettings } from './limits.ts';
+export { type PortSharing, portSharing } from './shared-port.ts';
+export { openTcpListener } from './tcp.ts';
