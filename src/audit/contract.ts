@@ -86,5 +86,7 @@ export interface AuditCounters {
   failures: number;
   /** Queries refused because their entry could not be kept. */
   refused: number;
+  /** Mode `open`: queries answered although their entry could not be kept. */
+  lost: number;
   rotations: number;
 }

@@ -1,0 +1,19 @@
+/** The audit: one entry for every query, handed over before its answer leaves; segments, chain, proof. */
+import type { AuditLog } from './contract.ts';
+import { WorkerLog } from './log.ts';
+import { type AuditOptions, settingsOf } from './options.ts';
+
+export type { ClientPrivacy } from './client.ts';
+export type * from './contract.ts';
+export type { Disk } from './disk.ts';
+export type { AuditMode, AuditOptions } from './options.ts';
+export { AuditDamaged } from './recover.ts';
+
+/**
+ * Opens the log of one worker: repairs what a crash has left and begins a new segment. Throws AuditDamaged when the
+ * log found there cannot be continued, and what the file system says when the directory cannot be made or read. A disk
+ * that is full is no error: the log opens stopped, refuses, and begins by itself when there is room.
+ */
+export function openAudit(options: AuditOptions): AuditLog {
+  return new WorkerLog(settingsOf(options));
+}

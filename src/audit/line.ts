@@ -1,0 +1,198 @@
+/**
+ * Entries as octets. Per query only seven numbers are written; the rest is copied from texts made earlier:
+ *
+ *    {"seq":          123   ,"time":"2026-11-21T09:10:11.123Z","up":81234,"us":   85
+ *    constant         per query          made once per millisecond                per query
+ *
+ *    ,"via":"udp","client":"192.0.2.7","port":   5353  ,"id":  4711  ,"cached":true,"rcode":"NOERROR","size":  77
+ *    made once per client                              constant      made once per rcode
+ *
+ *    ,"qname":"example.com","qtype":"A"   ,"group":"ci",…          ,"answers":[…],…         }\n
+ *    escaped octet by octet               made once per outcome    made once per response
+ */
+import { className, copyOctets, nameText, Rrclass, rcodeName, typeName } from '../wire/index.ts';
+import { type ClientPrivacy, ClientTexts } from './client.ts';
+import type { Entry } from './contract.ts';
+
+/**
+ * Octets that an entry can take at most besides its outcome and detail: about 300 of numbers and texts, and a name of 255
+ * octets of which each may become five (`\\\\DDD`).
+ */
+export const ENTRY_LENGTH_MAX = 1800;
+
+const encoder = new TextEncoder();
+const SEQ = encoder.encode('{"seq":');
+const ID = encoder.encode(',"id":');
+const QNAME = encoder.encode(',"qname":"');
+const END = encoder.encode('}\n');
+
+/**
+ * How an octet of a label stands inside a JSON string: `nameText` first, JSON over it, so that `JSON.parse` returns
+ * exactly what `nameText` says of the whole name. Everything outside printable ASCII has become digits by then.
+ */
+const ESCAPED: readonly (Uint8Array | null)[] = Array.from({ length: 256 }, (_, octet) => {
+  const text = JSON.stringify(nameText(Uint8Array.of(1, octet, 0))).slice(1, -1);
+  return text.length === 1 ? null : encoder.encode(text);
+});
+const PLAIN = Uint8Array.from(ESCAPED, (text) => (text === null ? 1 : 0));
+/** Types below this have their text kept; the few above are rendered when they occur. */
+const TYPES_KEPT = 512;
+
+/** Rcodes 0 to 4095 (RFC 6891), one more for "no response"; twice, for cached and not. */
+const RCODES = 4097;
+
+export class LineWriter {
+  readonly #clients: ClientTexts;
+  readonly #rcodeTexts: (Uint8Array | undefined)[] = new Array(RCODES * 2);
+  readonly #typeTexts: (Uint8Array | undefined)[] = new Array(TYPES_KEPT);
+  #clockText = new Uint8Array(0);
+  #clockMs = Number.NaN;
+  #clockDay = Number.NaN;
+  #dayText = '';
+  /** Wall clock minus monotonic clock, milliseconds. */
+  #offsetMs = 0;
+
+  constructor(privacy: ClientPrivacy) {
+    this.#clients = new ClientTexts(privacy);
+  }
+
+  /** Sets how far the wall clock is ahead of the monotonic one, from which `up` is reckoned. */
+  setClockOffset(offsetMs: number): void {
+    this.#offsetMs = offsetMs;
+    this.#clockMs = Number.NaN;
+  }
+
+  /** Writes one entry at `at` and returns the position behind it. The caller has made sure of room. */
+  write(into: Uint8Array, at: number, seq: number, entry: Entry): number {
+    at = copyShort(SEQ, 0, SEQ.length, into, at);
+    at = putNumber(into, at, seq);
+    if (entry.atMs !== this.#clockMs) this.#renderClock(entry.atMs);
+    const clock = this.#clockText;
+    at = copyShort(clock, 0, clock.length, into, at);
+    at = putNumber(into, at, entry.latencyUs);
+    const clients = this.#clients;
+    const client = clients.find(entry.client, entry.clientLength, entry.transport);
+    at = copyShort(clients.octets, client, clients.lengthOf(client), into, at);
+    at = putNumber(into, at, entry.clientPort);
+    at = copyShort(ID, 0, ID.length, into, at);
+    at = putNumber(into, at, entry.id);
+    const rcode = this.#rcodeText(entry.rcode, entry.cached);
+    at = copyShort(rcode, 0, rcode.length, into, at);
+    at = putNumber(into, at, entry.size);
+    if (entry.nameLength > 0) at = this.#writeQuestion(into, at, entry);
+    const outcome = entry.outcome;
+    at = copyOctets(outcome, 0, into, at, outcome.length);
+    const detail = entry.detail;
+    if (detail !== null) at = copyOctets(detail, 0, into, at, detail.length);
+    return copyShort(END, 0, END.length, into, at);
+  }
+
+  #writeQuestion(into: Uint8Array, at: number, entry: Entry): number {
+    at = copyShort(QNAME, 0, QNAME.length, into, at);
+    at = putName(into, at, entry.name, entry.nameLength);
+    const type = this.#typeText(entry.qtype);
+    at = copyShort(type, 0, type.length, into, at);
+    if (entry.qclass === Rrclass.IN) return at;
+    const rrclass = encoder.encode(`,"qclass":"${className(entry.qclass)}"`);
+    return copyShort(rrclass, 0, rrclass.length, into, at);
+  }
+
+  #typeText(type: number): Uint8Array {
+    const known = this.#typeTexts[type];
+    if (known !== undefined) return known;
+    const text = encoder.encode(`","qtype":"${typeName(type)}"`);
+    if (type < TYPES_KEPT) this.#typeTexts[type] = text;
+    return text;
+  }
+
+  #rcodeText(rcode: number, cached: boolean): Uint8Array {
+    const index = (rcode + 1) * 2 + (cached ? 1 : 0);
+    const known = this.#rcodeTexts[index];
+    if (known !== undefined) return known;
+    const word = rcode < 0 ? 'null' : `"${rcodeName(rcode)}"`;
+    const text = encoder.encode(`,"cached":${cached},"rcode":${word},"size":`);
+    if (index >= 0 && index < this.#rcodeTexts.length) this.#rcodeTexts[index] = text;
+    return text;
+  }
+
+  #renderClock(atMs: number): void {
+    this.#clockMs = atMs;
+    const wholeMs = Math.floor(atMs);
+    const day = Math.floor(wholeMs / 86_400_000);
+    if (day !== this.#clockDay) {
+      this.#clockDay = day;
+      this.#dayText = timeText(day * 86_400_000).slice(0, 11);
+    }
+    const inDay = wholeMs - day * 86_400_000;
+    const time =
+      `${two(Math.floor(inDay / 3_600_000))}:${two(Math.floor(inDay / 60_000) % 60)}:` +
+      `${two(Math.floor(inDay / 1000) % 60)}.${String(inDay % 1000).padStart(3, '0')}`;
+    const up = Math.max(0, Math.round(atMs - this.#offsetMs));
+    this.#clockText = encoder.encode(`,"time":"${this.#dayText}${time}Z","up":${up},"us":`);
+  }
+}
+
+/** Writes a canonical name as the inside of a JSON string, without the final dot. */
+export function putName(into: Uint8Array, at: number, name: Uint8Array, length: number): number {
+  let from = 0;
+  let left = name[0];
+  if (left === 0) {
+    into[at] = 46;
+    return at + 1;
+  }
+  for (;;) {
+    for (from++; left > 0 && from < length; left--, from++) {
+      const octet = name[from];
+      if (PLAIN[octet] === 1) into[at++] = octet;
+      else at = putEscaped(into, at, octet);
+    }
+    if (from >= length || name[from] === 0) return at;
+    into[at++] = 46;
+    left = name[from];
+  }
+}
+
+function putEscaped(into: Uint8Array, at: number, octet: number): number {
+  const text = ESCAPED[octet];
+  return text === null ? at : copyShort(text, 0, text.length, into, at);
+}
+
+const two = (value: number): string => (value < 10 ? `0${value}` : `${value}`);
+
+/** ISO 8601 in UTC with milliseconds; a time no calendar has is shown as the nearest one it has. */
+export function timeText(atMs: number): string {
+  const bounded = Number.isFinite(atMs)
+    ? Math.min(Math.max(atMs, -62_135_596_800_000), 253_402_300_799_999)
+    : 0;
+  return new Date(bounded).toISOString();
+}
+
+/** A loop beats `set(subarray)` at these lengths. */
+function copyShort(from: Uint8Array, fromAt: number, count: number, to: Uint8Array, at: number): number {
+  for (let i = 0; i < count; i++) to[at + i] = from[fromAt + i];
+  return at + count;
+}
+
+/** Writes a whole number in decimal. Negative numbers and fractions do not occur; they are written as their floor, at least 0. */
+export function putNumber(into: Uint8Array, at: number, value: number): number {
+  if (value >= 1e9) {
+    const high = Math.floor(value / 1e9);
+    at = putNumber(into, at, high);
+    let low = Math.floor(value - high * 1e9) | 0;
+    for (let i = at + 8; i >= at; i--) {
+      const rest = (low / 10) | 0;
+      into[i] = 48 + low - rest * 10;
+      low = rest;
+    }
+    return at + 9;
+  }
+  let rest = value > 0 ? value | 0 : 0;
+  let digits = 1;
+  for (let bound = 10; digits < 10 && rest >= bound; bound *= 10) digits++;
+  for (let i = at + digits - 1; i >= at; i--) {
+    const next = (rest / 10) | 0;
+    into[i] = 48 + rest - next * 10;
+    rest = next;
+  }
+  return at + digits;
+}

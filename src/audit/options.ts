@@ -1,0 +1,101 @@
+/** What an audit log can be told, and what holds when it is not told. */
+import { readFileSync } from 'node:fs';
+import type { ClientPrivacy } from './client.ts';
+import { type Disk, systemDisk } from './disk.ts';
+
+export type AuditMode = 'strict' | 'bounded' | 'open';
+
+export interface AuditOptions {
+  /** Made when it is not there. Several workers share it. */
+  readonly directory: string;
+  /** Number of the worker; no two open logs of a directory may have the same. */
+  readonly worker: number;
+  /** Default `bounded`. */
+  readonly mode?: AuditMode;
+  /** A segment is closed when it has this many octets (default 64 MiB) or is this old (default 1 hour). */
+  readonly segmentOctets?: number;
+  readonly segmentAgeMs?: number;
+  /** How long a record waits at most before the disk is asked to keep it; default 40. */
+  readonly syncIntervalMs?: number;
+  /** `bounded`: queries are refused once a record has waited this long for the disk; default 100. */
+  readonly unsyncedMsMax?: number;
+  /** `strict`: a query is refused when its record has waited this long; default 500. */
+  readonly strictMsMax?: number;
+  /** A signed checkpoint at least this often while there are records; default 1000. */
+  readonly checkpointMs?: number;
+  /** A block is closed after this many records; default 1000. */
+  readonly blockRecords?: number;
+  /** Kept free for the log when the disk fills up; default 16 MiB, 0 for none. */
+  readonly reserveOctets?: number;
+  /** What of client addresses is kept; default all of it. */
+  readonly clients?: ClientPrivacy;
+  /** Names this start of the machine; default the kernel's boot id. */
+  readonly bootId?: string;
+  /** Milliseconds since 1970. */
+  readonly wallMs?: () => number;
+  /** Milliseconds of a clock that is never set. */
+  readonly monotonicMs?: () => number;
+  /** Called when the log stops being written and when it is written again, with the reason in words. */
+  readonly onState?: (healthy: boolean, why: string) => void;
+  readonly disk?: Disk;
+}
+
+/** Options with every default filled in. */
+export interface AuditSettings {
+  readonly directory: string;
+  readonly worker: number;
+  readonly mode: AuditMode;
+  readonly segmentLength: number;
+  readonly segmentAgeMs: number;
+  readonly syncIntervalMs: number;
+  readonly unsyncedMsMax: number;
+  readonly strictMsMax: number;
+  readonly checkpointMs: number;
+  readonly blockRecords: number;
+  readonly blockLength: number;
+  readonly bufferLength: number;
+  readonly bufferLengthMax: number;
+  readonly reserveLength: number;
+  readonly clients: ClientPrivacy;
+  readonly bootId: string;
+  readonly wallMs: () => number;
+  readonly monotonicMs: () => number;
+  readonly onState: (healthy: boolean, why: string) => void;
+  readonly disk: Disk;
+}
+
+const MIB = 1024 * 1024;
+
+export function settingsOf(options: AuditOptions): AuditSettings {
+  return {
+    directory: options.directory,
+    worker: options.worker,
+    mode: options.mode ?? 'bounded',
+    segmentLength: options.segmentOctets ?? 64 * MIB,
+    segmentAgeMs: options.segmentAgeMs ?? 3_600_000,
+    syncIntervalMs: options.syncIntervalMs ?? 40,
+    unsyncedMsMax: options.unsyncedMsMax ?? 100,
+    strictMsMax: options.strictMsMax ?? 500,
+    checkpointMs: options.checkpointMs ?? 1000,
+    blockRecords: options.blockRecords ?? 1000,
+    blockLength: 256 * 1024,
+    bufferLength: 512 * 1024,
+    bufferLengthMax: 16 * MIB,
+    reserveLength: options.reserveOctets ?? 16 * MIB,
+    clients: options.clients ?? { mode: 'keep' },
+    bootId: options.bootId ?? bootId(),
+    wallMs: options.wallMs ?? Date.now,
+    monotonicMs: options.monotonicMs ?? (() => performance.now()),
+    onState: options.onState ?? (() => {}),
+    disk: options.disk ?? systemDisk,
+  };
+}
+
+/** The kernel's name for the time since the machine was started; elsewhere, one for the time since the process was. */
+function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'ascii').trim();
+  } catch {
+    return `process-${process.pid}-${Math.round(performance.timeOrigin)}`;
+  }
+}

@@ -1,0 +1,85 @@
+import { appendFileSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import {
+  entriesOf,
+  entryFor,
+  linesOf,
+  numbersOf,
+  openTest,
+  segmentFiles,
+  withDirectory,
+  write,
+} from './fixture.ts';
+
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1);
+
+describe('a log in mode bounded', () => {
+  test('has the line in the file when commit calls back', () =>
+    withDirectory(async (directory) => {
+      const log = openTest({ directory, worker: 0, wallMs: () => 1_000_000, monotonicMs: () => 500 });
+      const entry = entryFor(log);
+      log.append(entry);
+      expect(entriesOf(directory)).toHaveLength(0);
+      let seen: unknown[] = [];
+      log.commit((kept) => {
+        expect(kept).toBe(true);
+        seen = entriesOf(directory);
+      });
+      expect(seen).toEqual([
+        {
+          seq: 1,
+          time: '2026-11-21T09:10:11.123Z',
+          up: entry.atMs - 1_000_000 + 500,
+          us: 85,
+          via: 'udp',
+          client: '192.0.2.7',
+          port: 5353,
+          id: 4711,
+          cached: true,
+          rcode: 'NOERROR',
+          size: 77,
+          qname: 'www.example.com',
+          qtype: 'A',
+          group: 'ci',
+          verdict: 'allow',
+          rule: 'base/allow/3',
+          reason: 'package registry',
+          answers: ['A 192.0.2.1'],
+          upstream: '192.0.2.53:53',
+        },
+      ]);
+      await log.close();
+    }));
+
+  test('numbers records without a hole over blocks, segments and restarts', () =>
+    withDirectory(async (directory) => {
+      for (let start = 0; start < 3; start++) {
+        const log = openTest({ directory, worker: 0, segmentOctets: 20_000, blockRecords: 50 });
+        const entry = entryFor(log);
+        for (let i = 0; i < 40; i++) expect(write(log, entry, 7)).toBe(true);
+        await log.close();
+      }
+      expect(segmentFiles(directory).length).toBeGreaterThan(9);
+      expect(numbersOf(directory)).toEqual(upTo(3 * 280));
+    }));
+
+  test('cuts off a torn line after a crash, says so, and goes on', () =>
+    withDirectory(async (directory) => {
+      const crashed = openTest({ directory, worker: 0 });
+      write(crashed, entryFor(crashed), 3);
+      const file = segmentFiles(directory)[0];
+      appendFileSync(join(directory, file), '{"seq":4,"time":"20');
+      const log = openTest({ directory, worker: 0 });
+      write(log, entryFor(log));
+      expect(numbersOf(directory)).toEqual([1, 2, 3, 4, 5]);
+      expect(linesOf(directory).find((line) => line['type'] === 'recovered')).toMatchObject({
+        seq: 4,
+        file,
+        tornOctets: 19,
+      });
+      expect(readFileSync(join(directory, file), 'utf8').endsWith('}\n')).toBe(true);
+      await log.close();
+      await crashed.close();
+    }));
+});
