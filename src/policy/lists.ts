@@ -1,0 +1,104 @@
+/** Reads a list file of any format, and decides what its bad lines mean for the list as a whole. */
+import { nameText } from '../wire/index.ts';
+import { EntryKind } from './layout.ts';
+import { LineReader, type ListedName, type ReportLine } from './list-reader.ts';
+import type { ListFault, ListSource } from './source.ts';
+
+export interface ListSummary {
+  /** Id of the list's rule. */
+  readonly rule: string;
+  readonly file: string;
+  /** Names read, repeated ones counted again. */
+  readonly names: number;
+  /** Lines or words that could not be read. */
+  readonly badLines: number;
+  /** Faults counted but not listed, because a list reports at most FAULTS_PER_LIST_MAX of them. */
+  readonly faultsOmitted: number;
+}
+
+/** More would bury the one that matters. */
+export const FAULTS_PER_LIST_MAX = 20;
+
+/** A list of which this share or more cannot be read is taken to be of another format. */
+const BAD_SHARE_MAX = 0.1;
+
+type JudgeWildcard = (name: string) => Pick<ListFault, 'severity' | 'problem' | 'instead'> | null;
+
+/**
+ * Hands every name of a list to `take` and appends what is wrong to `faults`.
+ *
+ * One bad line is a warning, in deny lists too: a feed with one broken line still protects from the rest, and refusing
+ * it would leave yesterday's feed in force. A list without any name, or with so many bad lines that its format must be
+ * another, is an error: most likely a download cut short, and nobody would notice what it no longer denies.
+ */
+export function readList(
+  list: ListSource,
+  judgeWildcard: JudgeWildcard | undefined,
+  faults: ListFault[],
+  take: (listed: ListedName) => void,
+): ListSummary {
+  const { file, action, id } = list.description;
+  let names = 0;
+  let badLines = 0;
+  let reported = 0;
+  const add = (fault: ListFault): void => {
+    if (fault.severity === 'error' || reported++ < FAULTS_PER_LIST_MAX) faults.push(fault);
+  };
+  const report: ReportLine = (line, problem, instead) => {
+    badLines++;
+    add({ severity: 'warning', file, line, problem, instead });
+  };
+  const reader = openList(list, report);
+  const mustGuard = action === 'allow' && judgeWildcard !== undefined;
+  while (reader.next()) {
+    if (mustGuard && reader.kind !== EntryKind.EXACT) {
+      const fault = judgeWildcard(nameText(reader.name));
+      if (fault !== null) {
+        add({ ...fault, file, line: reader.line });
+        if (fault.severity === 'error') continue;
+      }
+    }
+    names++;
+    take(reader);
+  }
+  const whole = (problem: string, instead: string): void =>
+    void faults.push({ severity: 'error', file, line: null, problem, instead });
+  if (names === 0) {
+    whole(
+      `no name in it can be read as format ${list.format}`,
+      'a file with at least one name, or remove the list',
+    );
+  } else if (badLines > 10 && badLines > BAD_SHARE_MAX * (names + badLines)) {
+    whole(
+      `${badLines} of ${names + badLines} lines cannot be read as format ${list.format}`,
+      'format: names, hosts or rpz, whichever the file is',
+    );
+  }
+  const faultsOmitted = Math.max(0, reported - FAULTS_PER_LIST_MAX);
+  if (faultsOmitted > 0) {
+    faults.push({
+      severity: 'warning',
+      file,
+      line: null,
+      problem: `${faultsOmitted} more lines are at fault`,
+      instead: `correct the ${FAULTS_PER_LIST_MAX} that are listed and check again`,
+    });
+  }
+  return { rule: id, file, names, badLines, faultsOmitted };
+}
+
+function openList(list: ListSource, report: ReportLine): LineReader {
+  if (list.format === 'rpz') throw new RangeError('format rpz is not read');
+  return new LineReader(list.octets, list.format, list.match, report);
+}
+
+/** How many names to expect of a list, and how many octets they may take, from one fast look at the file. */
+export function estimateList({ octets, format, description }: ListSource): { names: number; octets: number } {
+  let lines = 1;
+  for (let at = octets.indexOf(10); at >= 0; at = octets.indexOf(10, at + 1)) lines++;
+  // Each name takes as many octets as its text and two more; a line feed makes up for one of them.
+  const length = octets.length + lines * 2;
+  // Names above the allowed ones need slots too, though no octets.
+  const names = description.action === 'allow' ? lines * 1.4 : lines;
+  return { names: Math.ceil(names), octets: format === 'hosts' ? octets.length : length };
+}
