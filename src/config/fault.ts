@@ -24,6 +24,12 @@ export interface Fault {
   readonly excerpt: string | null;
 }
 
+/** What is wrong with a piece of text, before it is known where it stands. */
+export interface Complaint {
+  readonly what: string;
+  readonly instead: string;
+}
+
 export type Path = readonly (string | number)[];
 
 /** `['sets', 'base', 'allow', 2]` as `sets.base.allow[2]`; keys that are not plain words are quoted. */

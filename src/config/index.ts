@@ -1,6 +1,13 @@
 /** What may be written in settings and policies, and what is wrong with what was written. */
 export { type Endpoint, isLoopback, type UpstreamServer } from './endpoint.ts';
 export { type Fault, formatFaults, type Severity } from './fault.ts';
+export {
+  type LoadedPolicies,
+  loadPolicies,
+  type PolicyOutcome,
+  type PolicyRequest,
+  type ZoneReader,
+} from './load-policies.ts';
 export { type LoadedSettings, loadSettings, SETTINGS_FILE, type SettingsRequest } from './load-settings.ts';
 export { type PoolSettings, Settings } from './settings.ts';
 export type { Milliseconds, Octets } from './units.ts';

@@ -3,16 +3,20 @@
  * and error messages all come from these lines.
  *
  * Zod checks shapes; what needs a second look at the text (names, CIDRs, dates, public suffixes, references between
- * sections) is checked by `check-policy.ts`, so that every fault of a file is shown at once.
+ * sections) is checked by `policy-reader.ts`, so that every fault of a file is shown at once.
  */
 import { z } from 'zod';
+import { duration } from './units.ts';
 
 const text = (description: string) => z.string().trim().min(1).meta({ description });
 
 export const Processor = z
   .strictObject({
     name: text('Who processes the data, e.g. "GitHub, Inc.".'),
-    country: text('Where, as an ISO 3166-1 code, e.g. "US".'),
+    country: z
+      .string()
+      .regex(/^[A-Z]{2}$/, 'is not a country code; write two capital letters (ISO 3166-1), for example "US"')
+      .meta({ description: 'Where, as an ISO 3166-1 code, e.g. "US".' }),
     agreement: text('The agreement it is processed under, e.g. "DPA 2024-03, SCC".').optional(),
   })
   .meta({ description: 'The processor behind the name, for GDPR Art. 28, 30 and 44–46.' });
@@ -28,20 +32,23 @@ const pattern = text(
   '"example.com" is that name only; "*.example.com" everything below it at any depth, not the name itself; "+.example.com" both.',
 );
 
-const types = z
-  .array(text('A type by name or as TYPEnnn.'))
-  .min(1)
-  .meta({
-    description:
-      'Query types the rule covers. Default for allow: A, AAAA, CNAME, HTTPS, SVCB; for deny: every type.',
-  });
+const types = z.array(text('A type by name or as TYPEnnn.')).min(1).meta({
+  description:
+    'Query types the rule covers. Default for allow: A, AAAA, CNAME, HTTPS, SVCB; for deny: every type.',
+});
 
-const expires = z
-  .union([z.string(), z.date()])
-  .meta({
-    description:
-      'The rule ends at this moment: "2026-12-31" (start of that day, UTC) or a full ISO 8601 time with zone.',
-  });
+const expires = text(
+  'The rule ends at this moment: "2026-12-31" (start of that day, UTC) or a full ISO 8601 time with zone.',
+);
+
+const NAME = /^[a-zA-Z0-9][\w-]{0,62}$/;
+const named = (kind: string) =>
+  z
+    .string()
+    .regex(
+      NAME,
+      `a ${kind} name has letters, digits, hyphens and underscores, at most 63; write for example "base" or "team-a"`,
+    );
 
 export const Cname = z.enum(['trust', 'inspect', 'same-site']).meta({
   description:
@@ -73,6 +80,7 @@ export const AllowRule = z.strictObject({
     'Why a wildcard at or above a public suffix is right here. Without it such a wildcard is a fault.',
   ).optional(),
 });
+export type AllowRule = z.infer<typeof AllowRule>;
 
 export const DenyAnswer = z
   .union([
@@ -83,26 +91,22 @@ export const DenyAnswer = z
     }),
   ])
   .meta({ description: 'What a denied client gets. nxdomain is the safe choice: see docs/deny-answers.md.' });
+export type DenyAnswer = z.infer<typeof DenyAnswer>;
 
 export const DenyRule = z.strictObject({ ...ruleFields, answer: DenyAnswer.optional() });
+export type DenyRule = z.infer<typeof DenyRule>;
 
 export const NameList = z.strictObject({
   file: text('Path of a text file, relative to the policy file; ".gz" is read too.'),
   action: z.enum(['allow', 'deny']),
-  format: z
-    .enum(['names', 'hosts', 'rpz'])
-    .default('names')
-    .meta({
-      description:
-        'names: one name or pattern a line, "#" opens a comment; hosts: as /etc/hosts; rpz: a response policy zone.',
-    }),
-  match: z
-    .enum(['as-written', 'exact', 'both'])
-    .default('as-written')
-    .meta({
-      description:
-        'How a line without a prefix is read: as-written and exact: that name only; both: it and all below.',
-    }),
+  format: z.enum(['names', 'hosts', 'rpz']).default('names').meta({
+    description:
+      'names: one name or pattern a line, "#" opens a comment; hosts: as /etc/hosts; rpz: a response policy zone.',
+  }),
+  match: z.enum(['as-written', 'exact', 'both']).default('as-written').meta({
+    description:
+      'How a line without a prefix is read: as-written and exact: that name only; both: it and all below.',
+  }),
   reason: text('Why the list is used. Required, here or on the set.').optional(),
   types: types.optional(),
   expires: expires.optional(),
@@ -111,6 +115,7 @@ export const NameList = z.strictObject({
   cname: Cname.optional(),
   ...documentation,
 });
+export type NameList = z.infer<typeof NameList>;
 
 export const RuleSet = z.strictObject({
   description: text('What the set is for.').optional(),
@@ -127,6 +132,7 @@ export const RuleSet = z.strictObject({
     .meta({ description: 'Names that may not be asked, whatever allows them.' }),
   lists: z.array(NameList).default([]).meta({ description: 'Rules by the thousand, from text files.' }),
 });
+export type RuleSet = z.infer<typeof RuleSet>;
 
 export const Group = z.strictObject({
   description: text('Who these clients are.').optional(),
@@ -138,23 +144,18 @@ export const Group = z.strictObject({
     .array(text('Name of a set.'))
     .default([])
     .meta({ description: 'Rule sets that hold for these clients.' }),
-  mode: z
-    .enum(['enforce', 'observe'])
-    .default('enforce')
-    .meta({
-      description:
-        'enforce: what is not allowed is denied. observe: it is answered, and recorded as would-be denied.',
-    }),
+  mode: z.enum(['enforce', 'observe']).default('enforce').meta({
+    description:
+      'enforce: what is not allowed is denied. observe: it is answered, and recorded as would-be denied.',
+  }),
   answer: DenyAnswer.default('nxdomain'),
-  forwarder: z
-    .boolean()
-    .default(false)
-    .meta({
-      description:
-        'These clients are resolvers themselves (CoreDNS, dnsdist) that give up after 2 s: they get their SERVFAIL at 1.8 s.',
-    }),
+  forwarder: z.boolean().default(false).meta({
+    description:
+      'These clients are resolvers themselves (CoreDNS, dnsdist) that give up after 2 s: they get their SERVFAIL at 1.8 s.',
+  }),
   contact: text('Whom to ask about a denial; shown in the extended error.').optional(),
 });
+export type Group = z.infer<typeof Group>;
 
 export const LocalZone = z.strictObject({
   zone: text('Apex of the zone, e.g. "corp.example".'),
@@ -162,30 +163,40 @@ export const LocalZone = z.strictObject({
     .array(text('Name of a group.'))
     .optional()
     .meta({ description: 'Groups that may ask it; default: all.' }),
-  ttl: z
-    .union([z.int(), z.string()])
-    .optional()
-    .meta({ description: 'TTL of records that give none, e.g. "5m". Default 5m.' }),
-  records: z
-    .array(text('A record in master-file form.'))
-    .default([])
-    .meta({
-      description:
-        'Records such as "www 300 A 192.0.2.1" or "@ MX 10 mail.corp.example."; names without final dot are relative to the zone.',
-    }),
+  ttl: duration('5m', 'TTL of records that give none.', { most: '7d' }),
+  records: z.array(text('A record in master-file form.')).default([]).meta({
+    description:
+      'Records such as "www 300 A 192.0.2.1" or "@ MX 10 mail.corp.example."; names without final dot are relative to the zone.',
+  }),
 });
+export type LocalZone = z.infer<typeof LocalZone>;
 
 export const Route = z.strictObject({
   suffix: text('A name; it and everything below it goes to the pool.'),
   pool: text('Name of an upstream pool in the settings.'),
   reason: text('Why it goes there.').optional(),
 });
+export type Route = z.infer<typeof Route>;
 
-export const PolicyDocument = z.strictObject({
-  version: z.literal(1).default(1),
-  sets: z.record(z.string(), RuleSet).default({}),
-  groups: z.record(z.string(), Group).default({}),
-  local: z.array(LocalZone).default([]),
-  via: z.array(Route).default([]),
-});
+export const PolicyDocument = z
+  .strictObject({
+    version: z.literal(1).default(1).meta({ description: 'Version of this form.' }),
+    sets: z
+      .record(named('set'), RuleSet)
+      .default({})
+      .meta({ description: 'Named sets of rules; groups include them.' }),
+    groups: z
+      .record(named('group'), Group)
+      .default({})
+      .meta({ description: 'Clients that share rules. An address that no group has is refused.' }),
+    local: z
+      .array(LocalZone)
+      .default([])
+      .meta({ description: 'Zones that Sallyport answers itself, with authority.' }),
+    via: z.array(Route).default([]).meta({
+      description:
+        'Names that are asked at other upstreams; the longest suffix wins. A route allows nothing.',
+    }),
+  })
+  .meta({ title: 'Sallyport policy' });
 export type PolicyDocument = z.infer<typeof PolicyDocument>;

@@ -1,0 +1,219 @@
+/**
+ * Reads the policy files and joins them: references between sections and files, clients that two groups claim, what
+ * cannot be meant. What comes out is what the policy room compiles; with one fault nothing comes out.
+ */
+import { dirname } from 'node:path';
+import type { LocalRrset, PolicySource, RecordFault } from '../policy/index.ts';
+import { type Fault, nearestWord, type Path, sortFaults } from './fault.ts';
+import { findFiles, readPolicyFile, whole } from './policy-files.ts';
+import { type LocatedZone, type PolicyPart, readPolicy } from './policy-reader.ts';
+import { findUnusedSets, findVainRoutes } from './policy-sense.ts';
+import type { YamlSource } from './yaml-source.ts';
+
+/** Reads the records of a local zone; in `faults` their positions. */
+export type ZoneReader = (
+  zone: Uint8Array,
+  records: readonly string[],
+  ttlSeconds: number,
+) => { readonly rrsets: readonly LocalRrset[]; readonly faults: readonly RecordFault[] };
+
+export interface PolicyRequest {
+  /** Files, or directories whose *.yaml files are all read. */
+  readonly paths: readonly string[];
+  /** Names of the upstream pools in the settings. */
+  readonly pools: readonly string[];
+  /** Wall clock, milliseconds since 1970: tells what has expired. */
+  readonly nowMs: number;
+  readonly readZone: ZoneReader;
+}
+
+export interface LoadedPolicies {
+  readonly source: PolicySource;
+  /** Warnings and notices: the policy holds, and somebody should look. */
+  readonly warnings: readonly Fault[];
+  /** The YAML files that were read; list files are not among them. */
+  readonly files: readonly string[];
+}
+
+export type PolicyOutcome = LoadedPolicies | { readonly faults: readonly Fault[] };
+
+/** The joined policy, or every fault and warning of all files. Never throws for what was written. */
+export function loadPolicies(request: PolicyRequest): PolicyOutcome {
+  const { files, faults } = findFiles(request.paths);
+  const parts = files.map((file) => readPolicy(readPolicyFile(file), dirname(file), request.nowMs));
+  const outcome = joinPolicies(parts, request, faults);
+  return 'faults' in outcome ? outcome : { ...outcome, files };
+}
+
+/** Joins what was read from files; `found` are faults that are known already. */
+export function joinPolicies(
+  parts: readonly PolicyPart[],
+  { pools, readZone }: Pick<PolicyRequest, 'pools' | 'readZone'>,
+  found: readonly Fault[],
+):
+  | { readonly source: PolicySource; readonly warnings: readonly Fault[] }
+  | { readonly faults: readonly Fault[] } {
+  const sets = parts.flatMap((part) => part.sets);
+  const groups = parts.flatMap((part) => part.groups);
+  const zones = parts.flatMap((part) => part.zones);
+  const routes = parts.flatMap((part) => part.routes);
+  const setNames = sets.map(({ name }) => name);
+  const groupNames = groups.map(({ name }) => name);
+
+  const local = zones.map((zone) => ({ zone, read: readZone(zone.zone, zone.records, zone.ttlSeconds) }));
+  const isReadable = parts.every((part) => part.faults.every(({ severity }) => severity !== 'fault'));
+  const faults = [
+    ...found,
+    ...parts.flatMap((part) => part.faults),
+    ...repeated(
+      'set',
+      sets.map((set) => ({ ...set, key: set.name })),
+    ),
+    ...repeated(
+      'group',
+      groups.map((group) => ({ ...group, key: group.name })),
+    ),
+    ...repeated(
+      'local zone',
+      zones.map((zone) => ({ ...zone, key: keyOf(zone.zone), name: zone.text })),
+    ),
+    ...repeated(
+      'route',
+      routes.map((route) => ({ ...route, key: keyOf(route.suffix), name: route.text })),
+    ),
+    ...groups.flatMap(({ source, path, group }) =>
+      unknown('set', source, [...path, 'sets'], group.sets, setNames),
+    ),
+    ...zones.flatMap(({ source, path, groups }) =>
+      unknown('group', source, [...path, 'groups'], groups ?? [], groupNames),
+    ),
+    ...routes.flatMap(({ source, path, pool }) => unknownPool(source, [...path, 'pool'], pool, pools)),
+    ...claimedTwice(parts),
+    ...local.flatMap(({ zone, read }) => recordFaults(zone, read.faults)),
+    ...(groups.length === 0 && isReadable && found.length === 0 ? [nobody(parts)] : []),
+    // What cannot be meant is only said of a policy that can be read: half a policy leaves half its sets unused.
+    ...(isReadable ? [...findUnusedSets(sets, groups), ...findVainRoutes(routes, sets, groups)] : []),
+  ];
+  const sorted = sortFaults(faults);
+  if (sorted.some(({ severity }) => severity === 'fault')) return { faults: sorted };
+  return {
+    warnings: sorted,
+    source: {
+      sets: sets.map(({ name, rules, lists }) => ({ name, rules, lists })),
+      groups: groups.map(({ name, group, answer, clients }) => ({
+        name,
+        clients: clients.map(({ prefix }) => prefix),
+        sets: group.sets,
+        mode: group.mode,
+        answer,
+        forwarder: group.forwarder,
+        contact: group.contact ?? null,
+      })),
+      local: local.map(({ zone, read }) => ({ zone: zone.zone, groups: zone.groups, rrsets: read.rrsets })),
+      via: routes.map(({ suffix, pool }) => ({ suffix, pool })),
+    },
+  };
+}
+
+const keyOf = (name: Uint8Array): string => Buffer.from(name).toString('latin1');
+
+interface Placed {
+  readonly key: string;
+  readonly name: string;
+  readonly source: YamlSource;
+  readonly path: Path;
+}
+
+/** What is written a second time, in the same file or another. */
+function repeated(kind: string, all: readonly Placed[]): Fault[] {
+  const first = new Map<string, Placed>();
+  return all.flatMap((one) => {
+    const before = first.get(one.key);
+    if (before === undefined) {
+      first.set(one.key, one);
+      return [];
+    }
+    const place = `${before.source.file}:${before.source.lineOf(before.path)}`;
+    const instead = `write another name, or put both into one ${kind}`;
+    return [
+      one.source.fault(
+        'fault',
+        one.path,
+        `there is a ${kind} "${one.name}" already, in ${place}`,
+        instead,
+        'key',
+      ),
+    ];
+  });
+}
+
+function unknown(
+  kind: string,
+  source: YamlSource,
+  path: Path,
+  names: readonly string[],
+  known: readonly string[],
+): Fault[] {
+  return names.flatMap((name, index) => {
+    if (known.includes(name)) return [];
+    return [
+      source.fault('fault', [...path, index], `there is no ${kind} "${name}"`, suggest(kind, name, known)),
+    ];
+  });
+}
+
+function unknownPool(source: YamlSource, path: Path, pool: string, pools: readonly string[]): Fault[] {
+  if (pools.includes(pool)) return [];
+  const known = suggest('pool', pool, pools);
+  const instead = `${known}, or define it in the settings: upstreams: {${pool}: {servers: [192.0.2.53]}}`;
+  return [source.fault('fault', path, `the settings have no pool "${pool}" of upstreams`, instead)];
+}
+
+function suggest(kind: string, name: string, known: readonly string[]): string {
+  const near = nearestWord(name, known);
+  if (near !== null) return `write "${near}"`;
+  return known.length === 0 ? `there is no ${kind} at all` : `write one of: ${known.slice(0, 20).join(', ')}`;
+}
+
+/** Clients that stand in two groups with the same prefix: neither would be the longest. */
+function claimedTwice(parts: readonly PolicyPart[]): Fault[] {
+  const owners = new Map<string, { group: string; place: string }>();
+  return parts.flatMap((part) =>
+    part.groups.flatMap(({ name, source, clients }) =>
+      clients.flatMap(({ prefix, path, text }) => {
+        const key = `${keyOf(prefix.address)}/${prefix.prefixLength}`;
+        const owner = owners.get(key);
+        if (owner === undefined) {
+          owners.set(key, { group: name, place: `${source.file}:${source.lineOf(path)}` });
+          return [];
+        }
+        if (owner.group === name)
+          return [source.fault('warning', path, `"${text}" stands in this group twice`, 'remove it')];
+        const what = `"${text}" belongs to the group "${owner.group}" already (${owner.place})`;
+        return [
+          source.fault(
+            'fault',
+            path,
+            what,
+            'remove it from one of the two, or write a longer prefix for one',
+          ),
+        ];
+      }),
+    ),
+  );
+}
+
+function recordFaults({ source, path }: LocatedZone, faults: readonly RecordFault[]): Fault[] {
+  return faults.map(({ index, problem, instead }) =>
+    source.fault('fault', [...path, 'records', index], problem, instead),
+  );
+}
+
+const nobody = (parts: readonly PolicyPart[]): Fault => {
+  const file = parts.length === 0 ? 'policies' : parts.map((part) => part.source.file).join(', ');
+  return whole(
+    file,
+    'the policy has no group, so nobody could ask anything',
+    'write for example "groups: {everyone: {clients: [127.0.0.0/8], sets: [base]}}"',
+  );
+};
