@@ -10,6 +10,12 @@
 /** Room for one datagram. Sallyport advertises 1232 octets (RFC 6891), so nothing longer is due. */
 export const DATAGRAM_CAPACITY = 2112;
 
+/** Sending more than a slot holds, or a length that is no number, is a bug of the caller. */
+export function checkLength(length: number): void {
+  if (length >= 0 && length <= DATAGRAM_CAPACITY) return;
+  throw new RangeError(`net: a datagram of ${length} octets; 0 to ${DATAGRAM_CAPACITY} can be sent`);
+}
+
 /** An address in binary: 4 octets for IPv4, 16 for IPv6, never IPv4-mapped. */
 export interface Endpoint {
   readonly address: string;
@@ -107,4 +113,6 @@ export interface Engine {
   readonly name: EngineName;
   listen(options: DatagramSocketOptions): Promise<DatagramSocket>;
   connect(options: ConnectedSocketOptions): Promise<ConnectedSocket>;
+  /** The same without a promise, where the engine can. */
+  readonly connectNow: ((options: ConnectedSocketOptions) => ConnectedSocket) | null;
 }

@@ -1,0 +1,254 @@
+/**
+ * A listening socket on recvmmsg and sendmmsg. Nothing is allocated and no octet is copied between receiving a
+ * datagram and sending its reply: the headers of the two system calls point at the same slot.
+ *
+ * On a wildcard address the kernel tells with each datagram which address was asked (IP_PKTINFO, RFC 3542 for IPv6), and
+ * the same control message, handed back with the reply, makes that address the source.
+ */
+import { IPV4_LENGTH } from './address.ts';
+import type {
+  Datagram,
+  DatagramCounters,
+  DatagramSocket,
+  DatagramSocketOptions,
+  Endpoint,
+} from './datagram.ts';
+import { checkLength, DATAGRAM_CAPACITY } from './datagram.ts';
+import { isWildcard, literal } from './endpoint.ts';
+import type { Libc } from './libc.ts';
+import * as c from './libc.ts';
+import * as m from './mmsg.ts';
+import type { Opener } from './native-open.ts';
+import { NAME_LENGTH_V4, NAME_LENGTH_V6 } from './native-open.ts';
+import { checkSlots, Slots } from './slots.ts';
+import type { Watch, Watched } from './watch.ts';
+
+/** Batches read in one turn of the event loop; the socket rings again if there is more. */
+const ROUNDS_MAX = 4;
+
+/** Words of a control message before which the interface stands, and its length with padding. */
+const CONTROL_V4 = { length: 32, interfaceWord: 4 };
+const CONTROL_V6 = { length: 40, interfaceWord: 8 };
+
+export class NativeSocket implements DatagramSocket, Watched {
+  readonly engine = 'native';
+  readonly local: Endpoint;
+  readonly counters: DatagramCounters = { batches: 0, received: 0, sent: 0, noSlot: 0, unsent: 0 };
+  readonly #options: DatagramSocketOptions;
+  readonly #libc: Libc;
+  readonly #watch: Watch;
+  readonly #fd: number;
+  readonly #nameLength: number;
+  /** Null unless the address is a wildcard. */
+  readonly #control: typeof CONTROL_V4 | null;
+  readonly #slots: Slots;
+  readonly #slab: m.Slab;
+  readonly #datagrams: readonly Datagram[];
+  readonly #batch: Datagram[];
+  readonly #receive: m.Headers;
+  readonly #discard: m.Headers;
+  readonly #send: m.Headers;
+  /** Octets of control data that came with the datagram of each slot: those expected, or 0. */
+  readonly #controlLengths: Uint8Array;
+  #queuedCount = 0;
+  #closed = false;
+
+  constructor(libc: Libc, opener: Opener, watch: Watch, options: DatagramSocketOptions) {
+    const address = literal(options);
+    const isV4 = address.length === IPV4_LENGTH;
+    const { slots } = options;
+    checkSlots(slots);
+    this.#libc = libc;
+    this.#watch = watch;
+    this.#options = options;
+    this.#nameLength = isV4 ? NAME_LENGTH_V4 : NAME_LENGTH_V6;
+    this.#control = isWildcard(address) ? (isV4 ? CONTROL_V4 : CONTROL_V6) : null;
+    this.#slots = new Slots(slots);
+    this.#slab = new m.Slab(libc, slots);
+    this.#datagrams = this.#slab.datagrams(slots, address.length);
+    this.#batch = this.#datagrams.slice(0, m.BATCH_COUNT);
+    this.#controlLengths = new Uint8Array(slots);
+    this.#receive = this.#makeHeaders(m.BATCH_COUNT);
+    this.#send = this.#makeHeaders(slots);
+    this.#discard = discardHeaders(libc);
+    this.#fd = openListener(opener, address, options);
+    this.local = { address: options.address, port: opener.localPort(this.#fd) };
+    watch.add(this.#fd, this);
+  }
+
+  get freeSlots(): number {
+    return this.#slots.freeCount;
+  }
+
+  reply(datagram: Datagram): void {
+    const { slot, length } = datagram;
+    this.#own(datagram);
+    checkLength(length);
+    this.#slots.enqueue(slot);
+    const headers = this.#send;
+    const i = this.#queuedCount++;
+    const isControlled = this.#control !== null;
+    if (headers.bound[i] !== slot) this.#slab.bind(headers, i, slot, true, isControlled);
+    if (isControlled) headers.words[i * m.HEADER_WORDS + m.CONTROL_LENGTH_WORD] = this.#controlLengths[slot];
+    this.#slab.iovs[slot * m.IOV_WORDS + m.IOV_LENGTH_WORD] = length;
+  }
+
+  release(datagram: Datagram): void {
+    this.#own(datagram);
+    this.#slots.release(datagram.slot);
+  }
+
+  flush(): void {
+    const count = this.#queuedCount;
+    if (count === 0) return;
+    if (this.#closed) this.counters.unsent += count;
+    else this.#sendAll(count);
+    this.#queuedCount = 0;
+    // Freed last to first, so that the stack gives them out in the order they had and the headers still point at them.
+    for (let i = count - 1; i >= 0; i--) {
+      const slot = this.#send.bound[i];
+      this.#slab.iovs[slot * m.IOV_WORDS + m.IOV_LENGTH_WORD] = DATAGRAM_CAPACITY;
+      this.#slots.freeQueued(slot);
+    }
+  }
+
+  close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#watch.closeSocket(this.#fd);
+    }
+    return Promise.resolve();
+  }
+
+  /** Reads what is there, a bounded number of batches, and hands each to its caller. */
+  drain(): void {
+    for (let round = 0; round < ROUNDS_MAX && !this.#closed; round++) {
+      const free = Math.min(m.BATCH_COUNT, this.#slots.freeCount);
+      const wanted = free === 0 ? m.BATCH_COUNT : free;
+      const count = free === 0 ? this.#drop() : this.#take(wanted);
+      // A short batch has emptied the socket; asking again would cost a system call to learn nothing.
+      if (count < 0 ? !this.#mayGoOn() : count < wanted) return;
+    }
+  }
+
+  /** Receives up to `wanted` datagrams into free slots and serves them. */
+  #take(wanted: number): number {
+    this.#stage(wanted);
+    const count = this.#libc.recvmmsg(this.#fd, this.#receive.address, wanted);
+    if (count <= 0) return count;
+    for (let i = 0; i < count; i++) this.#batch[i] = this.#accept(i);
+    this.counters.batches++;
+    this.counters.received += count;
+    this.#options.onBatch(this.#batch, count);
+    return count;
+  }
+
+  /** Points the first `wanted` headers at the free slots that will be taken in this order. Mostly they do so already. */
+  #stage(wanted: number): void {
+    const { stack, freeCount } = this.#slots;
+    const { bound } = this.#receive;
+    const isControlled = this.#control !== null;
+    for (let i = 0; i < wanted; i++) {
+      const slot = stack[freeCount - 1 - i];
+      if (bound[i] !== slot) this.#slab.bind(this.#receive, i, slot, true, isControlled);
+    }
+  }
+
+  /** Takes the slot of header `i`, reads what the kernel wrote, and makes the header ready for the next time. */
+  #accept(i: number): Datagram {
+    const slot = this.#slots.take();
+    const datagram = this.#datagrams[slot];
+    const { words } = this.#receive;
+    const at = i * m.HEADER_WORDS;
+    datagram.length = words[at + m.LENGTH_WORD];
+    datagram.truncated = (words[at + m.FLAGS_WORD] & c.MSG_TRUNC) !== 0;
+    datagram.peerPort = this.#slab.portOf(slot);
+    words[at + m.NAME_LENGTH_WORD] = this.#nameLength;
+    const control = this.#control;
+    if (control !== null) {
+      this.#controlLengths[slot] = words[at + m.CONTROL_LENGTH_WORD] === control.length ? control.length : 0;
+      words[at + m.CONTROL_LENGTH_WORD] = control.length;
+      // Without the interface the reply follows the routing table; a link-local peer carries its scope in its name.
+      this.#slab.control[(slot * m.CONTROL_STRIDE) / 4 + control.interfaceWord] = 0;
+    }
+    return datagram;
+  }
+
+  /** Reads into nowhere: with every slot taken, a queue left to grow old in the kernel helps nobody. */
+  #drop(): number {
+    const count = this.#libc.recvmmsg(this.#fd, this.#discard.address, m.BATCH_COUNT);
+    if (count > 0) this.counters.noSlot += count;
+    return count;
+  }
+
+  /** After a failed receive: true when another try makes sense in this turn. */
+  #mayGoOn(): boolean {
+    const errno = this.#libc.errno();
+    if (errno === c.EAGAIN) return false;
+    if (errno !== c.EINTR)
+      this.#options.onError(c.systemError(errno, 'recvmmsg', `receive on UDP ${this.#where()}`));
+    return true;
+  }
+
+  /** Hands `count` messages to the kernel. One that it refuses is counted and passed over, the others go out. */
+  #sendAll(count: number): void {
+    let at = 0;
+    while (at < count) {
+      const chunk = Math.min(m.BATCH_COUNT, count - at);
+      const done = this.#libc.sendmmsg(this.#fd, this.#send.address + at * m.HEADER_LENGTH, chunk);
+      if (done > 0) {
+        at += done;
+        this.counters.sent += done;
+        continue;
+      }
+      const errno = this.#libc.errno();
+      if (errno === c.EINTR) continue;
+      // With the send buffer full the rest would fare no better, and waiting would hold up every other client.
+      const lost = errno === c.EAGAIN ? count - at : 1;
+      this.counters.unsent += lost;
+      at += lost;
+    }
+  }
+
+  #makeHeaders(count: number): m.Headers {
+    const headers = new m.Headers(this.#libc, count);
+    for (let i = 0; i < count; i++) {
+      const at = i * m.HEADER_WORDS;
+      headers.words[at + m.NAME_LENGTH_WORD] = this.#nameLength;
+      headers.words[at + m.CONTROL_LENGTH_WORD] = this.#control === null ? 0 : this.#control.length;
+    }
+    return headers;
+  }
+
+  #own(datagram: Datagram): void {
+    if (this.#datagrams[datagram.slot] !== datagram) throw new Error('net: a datagram of another socket');
+  }
+
+  #where(): string {
+    return `${this.local.address} port ${this.local.port}`;
+  }
+}
+
+/** Headers without memory behind them: the kernel throws the octets away. */
+function discardHeaders(libc: Libc): m.Headers {
+  return new m.Headers(libc, m.BATCH_COUNT);
+}
+
+function openListener(opener: Opener, address: Uint8Array, options: DatagramSocketOptions): number {
+  const fd = opener.create(address.length, options.bufferLength);
+  try {
+    const isV4 = address.length === IPV4_LENGTH;
+    // IPv4 arrives on a socket of its own, so that no peer is ever seen in the mapped form.
+    if (!isV4) opener.require(fd, c.IPPROTO_IPV6, c.IPV6_V6ONLY, 1, 'setting IPV6_V6ONLY');
+    if (options.reusePort) opener.require(fd, c.SOL_SOCKET, c.SO_REUSEPORT, 1, 'setting SO_REUSEPORT');
+    if (isWildcard(address)) {
+      if (isV4) opener.require(fd, c.IPPROTO_IP, c.IP_PKTINFO, 1, 'setting IP_PKTINFO');
+      else opener.require(fd, c.IPPROTO_IPV6, c.IPV6_RECVPKTINFO, 1, 'setting IPV6_RECVPKTINFO');
+    }
+    opener.bind(fd, address, options);
+    return fd;
+  } catch (error) {
+    opener.close(fd);
+    throw error;
+  }
+}
