@@ -26,13 +26,7 @@ import {
   u16,
   u32,
 } from '../wire/index.ts';
-import {
-  ALIAS_COUNT_MAX,
-  type Answer,
-  RECORD_COUNT_MAX,
-  RRSET_LENGTH_MAX,
-  type Unusable,
-} from './answer.ts';
+import { ALIAS_COUNT_MAX, type Answer, RECORD_COUNT_MAX, RRSET_LENGTH_MAX, type Unusable } from './answer.ts';
 
 export interface ReadOptions {
   /** The client asked for DNSSEC records: signatures and proofs are kept. */

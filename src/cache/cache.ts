@@ -1,0 +1,77 @@
+/**
+ * Stored responses, bounded by octets of memory, least recently used out first.
+ *
+ * Cells are found by an int32 hash of name, type and variant and then verified: two questions with one hash share a
+ * place, the later one takes it, and the collision is counted. The hash is seeded with a secret of the process.
+ */
+import { LRUCache } from 'lru-cache';
+import { type Question, sameOctets } from '../wire/index.ts';
+import type { Cell } from './cell.ts';
+
+export interface CacheCounters {
+  evictions: number;
+  collisions: number;
+}
+
+export class ResponseCache {
+  readonly counters: CacheCounters = { evictions: 0, collisions: 0 };
+  readonly #cells: LRUCache<number, Cell> | null;
+
+  /** `memoryMax` in octets; 0 keeps nothing. */
+  constructor(memoryMax: number) {
+    this.#cells =
+      memoryMax === 0
+        ? null
+        : new LRUCache<number, Cell>({
+            maxSize: memoryMax,
+            maxEntrySize: Math.max(1, Math.floor(memoryMax / 8)),
+            sizeCalculation: (cell) => cell.memory,
+            dispose: (_cell, _key, why) => {
+              if (why === 'evict') this.counters.evictions++;
+            },
+          });
+  }
+
+  get size(): number {
+    return this.#cells?.size ?? 0;
+  }
+
+  get memory(): number {
+    return this.#cells?.calculatedSize ?? 0;
+  }
+
+  /** The cell for this question and variant, fresh or not; the caller looks at `endsAtMs`. */
+  find(question: Question, variant: number): Cell | undefined {
+    const cell = this.#cells?.get(keyOf(question, variant));
+    if (cell === undefined) return undefined;
+    if (
+      cell.type === question.type &&
+      cell.variant === variant &&
+      cell.name.length === question.length &&
+      sameOctets(cell.name, 0, question.name, 0, question.length)
+    ) {
+      return cell;
+    }
+    this.counters.collisions++;
+    return undefined;
+  }
+
+  /** Keeps `cell` for the question it answers. A cell larger than an eighth of the cache is not kept. */
+  store(question: Question, cell: Cell): void {
+    this.#cells?.set(keyOf(question, cell.variant), cell);
+  }
+
+  forget(question: Question, variant: number): void {
+    this.#cells?.delete(keyOf(question, variant));
+  }
+
+  clear(): void {
+    this.#cells?.clear();
+  }
+}
+
+/** An int32: Node keeps those as they are, while a larger number would be an object. */
+const keyOf = (question: Question, variant: number): number =>
+  (Math.imul(question.suffixHash[0] ^ (question.type * 0x9e3779b1), 0x85ebca6b) ^
+    Math.imul(variant + 1, 0xc2b2ae35)) |
+  0;

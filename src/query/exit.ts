@@ -1,0 +1,125 @@
+/**
+ * The one way out of the path. A finished query has its response in its octets; here its entry is appended, and it waits
+ * in the outbox until the entries of the batch are kept. Only then is it sent. When they cannot be kept, what was about to
+ * be answered is refused instead (DESIGN promise 2).
+ */
+import type { AuditLog, Entry } from '../audit/index.ts';
+import type { Counters } from '../metrics/index.ts';
+import type { DatagramSocket } from '../net/index.ts';
+import type { Clock } from './contract.ts';
+import type { Ending } from './outcome.ts';
+import { type Query, TRANSPORT_NAMES } from './query.ts';
+import { respondEmpty } from './respond.ts';
+
+export class Exit {
+  /** Wall clock of the turn, milliseconds since 1970: read once a batch. */
+  wallMs = 0;
+  readonly #audit: AuditLog;
+  readonly #counters: Counters;
+  readonly #clock: Clock;
+  readonly #entry: Entry;
+  #outbox: Query[] = [];
+  /** Arrays to be used again: in `strict` several batches wait for the disk at a time. */
+  readonly #spare: Query[][] = [];
+  readonly #touched: DatagramSocket[] = [];
+
+  constructor(audit: AuditLog, counters: Counters, clock: Clock) {
+    this.#audit = audit;
+    this.#counters = counters;
+    this.#clock = clock;
+    this.#entry = {
+      atMs: 0,
+      latencyUs: 0,
+      transport: 'udp',
+      client: new Uint8Array(0),
+      clientLength: 4,
+      clientPort: 0,
+      id: 0,
+      rcode: 0,
+      size: 0,
+      cached: false,
+      name: new Uint8Array(0),
+      nameLength: 0,
+      qtype: 0,
+      qclass: 0,
+      outcome: new Uint8Array(0),
+      detail: null,
+    };
+  }
+
+  /**
+   * Ends a query whose response is written (`query.rcode` −1: none is sent). `name` is canonical; `nameLength` 0 when
+   * the query was unreadable.
+   */
+  finish(
+    query: Query,
+    ending: Ending,
+    name: Uint8Array,
+    nameLength: number,
+    detail: Uint8Array | null,
+    cached: boolean,
+  ): void {
+    const latencyUs = Math.max(0, Math.round((this.#clock.nowMs() - query.arrivedAtMs) * 1000));
+    const entry = this.#entry;
+    entry.atMs = this.wallMs;
+    entry.latencyUs = latencyUs;
+    entry.transport = TRANSPORT_NAMES[query.transport];
+    entry.client = query.client;
+    entry.clientLength = query.clientLength;
+    entry.clientPort = query.clientPort;
+    entry.id = query.id;
+    entry.rcode = query.rcode;
+    entry.size = query.rcode === -1 ? 0 : query.length;
+    entry.cached = cached;
+    entry.name = name;
+    entry.nameLength = nameLength;
+    entry.qtype = query.qtype;
+    entry.qclass = query.qclass;
+    entry.outcome = ending.audit;
+    entry.detail = detail;
+    this.#audit.append(entry);
+    if (query.rcode === -1) this.#counters.dropped(ending.decision);
+    else this.#counters.finished(query.rcode, ending.decision, latencyUs);
+    this.#outbox.push(query);
+  }
+
+  /** Hands the entries of this turn over and sends what they vouch for. */
+  flush(refusal: (query: Query) => Ending): void {
+    const batch = this.#outbox;
+    if (batch.length === 0) return;
+    this.#outbox = this.#spare.pop() ?? [];
+    this.#audit.commit((kept) => {
+      if (!kept) for (const query of batch) this.#refuse(query, refusal(query));
+      for (const query of batch) this.#send(query);
+      batch.length = 0;
+      this.#spare.push(batch);
+      const touched = this.#touched;
+      for (const socket of touched) socket.flush();
+      touched.length = 0;
+    });
+  }
+
+  #refuse(query: Query, ending: Ending): void {
+    if (query.rcode !== -1) respondEmpty(query, ending.rcode, ending.ede);
+  }
+
+  #send(query: Query): void {
+    const { datagram, message, socket } = query;
+    if (datagram !== null && socket !== null) {
+      if (query.rcode === -1) {
+        socket.release(datagram);
+      } else {
+        datagram.length = query.length;
+        socket.reply(datagram);
+        if (!this.#touched.includes(socket)) this.#touched.push(socket);
+      }
+    } else if (message !== null) {
+      if (query.rcode === -1) {
+        message.discard();
+      } else {
+        message.length = query.length;
+        message.respond();
+      }
+    }
+  }
+}

@@ -1,0 +1,526 @@
+/**
+ * Asking upstreams and going on when one has spoken: merging, aliases that lead to another pool, judging, storing, and
+ * the deadline of every client.
+ */
+import { type Answer, AnswerReader } from '../answer/index.ts';
+import type { AuditLog } from '../audit/index.ts';
+import { Cell, type ResponseCache, type StoredFailure } from '../cache/index.ts';
+import { At, type Counters } from '../metrics/index.ts';
+import type { DenyResponse, Policy } from '../policy/index.ts';
+import { Ede, edeOption, Question, Rcode, rcodeName } from '../wire/index.ts';
+import type { AliasJudge, BlockedAlias } from './alias.ts';
+import { clampTtls } from './clamp.ts';
+import type { Asker, Clock, Detector, PathUpstreams, UpstreamFailure } from './contract.ts';
+import type { Cookies } from './cookie.ts';
+import { answerTexts } from './describe.ts';
+import type { Exit } from './exit.ts';
+import { Flight, Flights, WaitingList } from './flights.ts';
+import { localMessage } from './local.ts';
+import { denyEnding, type OutcomeName } from './outcome.ts';
+import { type PathLimits, type PathOptions, writeDenial } from './path.ts';
+import { PendingByClient } from './pending.ts';
+import type { Query } from './query.ts';
+import { respondAnswer, respondEmpty } from './respond.ts';
+import type { GroupView } from './site.ts';
+
+/** The pool of names that are answered here. */
+const LOCAL_POOL = 'local';
+/** Time after the client's deadline in which a late reply is still taken for the cache. */
+const LATE_MS = 1500;
+/** What cannot reach any upstream is asked again after this long at the latest: it may be back. */
+const UNREACHABLE_TTL_SECONDS_MAX = 1;
+/** TTL of stale answers (RFC 8767 section 5.11). */
+const STALE_TTL_SECONDS = 30;
+
+const STALE_EDE = edeOption(Ede.STALE_ANSWER, 'no upstream answered; this answer is past its time');
+const STALE_NXDOMAIN_EDE = edeOption(
+  Ede.STALE_NXDOMAIN_ANSWER,
+  'no upstream answered; this answer is past its time',
+);
+const NO_OCTETS = new Uint8Array(0);
+
+export class Forwarding {
+  readonly #audit: AuditLog;
+  readonly #cache: ResponseCache;
+  readonly #counters: Counters;
+  readonly #upstreams: PathUpstreams;
+  readonly #detector: Detector;
+  readonly #clock: Clock;
+  readonly #limits: PathLimits;
+  readonly #exit: Exit;
+  readonly #aliases: AliasJudge;
+  readonly #cookies: Cookies;
+  readonly #flights = new Flights();
+  readonly #reader = new AnswerReader();
+  /** The question of the flight at hand. */
+  readonly #question: Question;
+  readonly #pending: PendingByClient;
+  readonly #onBug: (error: unknown) => void;
+  /** Ordinary clients, forwarders, and those who would get a stale answer: each list with one patience. */
+  readonly #patient = new Map<number, WaitingList>();
+  #waiting = 0;
+  /** The query that is being answered after a wait: an exception must not lose it. */
+  #atHand: Query | null = null;
+
+  constructor(options: PathOptions, exit: Exit, aliases: AliasJudge, cookies: Cookies) {
+    this.#audit = options.audit;
+    this.#cache = options.cache;
+    this.#counters = options.counters;
+    this.#upstreams = options.upstreams;
+    this.#detector = options.detector;
+    this.#clock = options.clock;
+    this.#limits = options.limits;
+    this.#onBug = options.onBug;
+    this.#exit = exit;
+    this.#aliases = aliases;
+    this.#cookies = cookies;
+    this.#question = new Question(options.hashSeed);
+    this.#pending = new PendingByClient(options.limits.pendingPerClient, options.hashSeed);
+  }
+
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Sends a query on its way, or lets it wait for the same question of another client. */
+  forward(query: Query, question: Question, variant: number, pool: string, stale: Cell | undefined): void {
+    if (!this.#pending.take(query.client, query.clientLength)) {
+      this.#counters.columns[At.limited]++;
+      return this.#end(query, question, 'limit');
+    }
+    let flight = this.#flights.find(question, variant, query.site);
+    if (flight !== null) {
+      this.#counters.columns[At.coalesced]++;
+    } else {
+      if (this.#flights.size >= this.#limits.flights) {
+        this.#pending.give(query.client, query.clientLength);
+        return this.#end(query, question, 'overload');
+      }
+      flight = new Flight(question, variant, query, pool, query.arrivedAtMs);
+      flight.stale = this.#mayServeStale(stale, pool) ? (stale ?? null) : null;
+      this.#flights.add(flight);
+      this.#ask(flight, flight.name);
+    }
+    this.#wait(query, flight);
+  }
+
+  /** The answer of a local zone, followed out of it where an alias leads there. */
+  answerLocally(query: Query, question: Question, zone: number): void {
+    const answer = this.#readLocal(query.site.policy, query.group, zone, question, undefined);
+    if (typeof answer === 'string') return this.#end(query, question, 'bug');
+    const group = query.site.groups[query.group];
+    if (!answer.complete) return this.#leaveLocalZone(query, question, group, answer);
+    const fits = respondAnswer(query, answer, 0, 0, true, null, this.#cookie(query));
+    const texts = answerTexts(answer, 12 + question.length + 4);
+    const detail = fits ? this.#audit.renderDetail({ answers: texts }) : null;
+    this.#exit.finish(query, group.outcome('local'), question.name, question.length, detail, false);
+  }
+
+  #leaveLocalZone(query: Query, question: Question, group: GroupView, prefix: Answer): void {
+    const target = prefix.targets[prefix.targets.length - 1];
+    const { policy } = query.site;
+    const said = this.#aliases.verdictOn(policy, query.group, target, question.type, this.#exit.wallMs);
+    if (said.action === 'local' || (said.action === 'deny' && said.cause === 'denied' && !said.observed)) {
+      return this.#end(query, question, 'unusable');
+    }
+    if (!query.recursionDesired) {
+      respondAnswer(query, prefix, 0, 0, true, null, this.#cookie(query));
+      return this.#exit.finish(query, group.outcome('local'), question.name, question.length, null, false);
+    }
+    if (!this.#pending.take(query.client, query.clientLength)) return this.#end(query, question, 'limit');
+    // Such chains are not kept: the local half may change with the next policy.
+    const flight = new Flight(question, -1, query, said.pool, query.arrivedAtMs);
+    flight.prefix = prefix;
+    this.#flights.add(flight);
+    this.#ask(flight, target);
+    this.#wait(query, flight);
+  }
+
+  #readLocal(
+    policy: Policy,
+    group: number,
+    zone: number,
+    question: Question,
+    continues: { readonly answer: Answer; readonly asked: Question } | undefined,
+  ): Answer | string {
+    const asked = continues?.asked ?? question;
+    const message = localMessage(policy.answerLocally(zone, asked), asked);
+    return this.#reader.read(message, message.length, question, {
+      dnssecOk: false,
+      trusted: false,
+      mayFollow: (target) =>
+        this.#aliases.verdictOn(policy, group, target, question.type, this.#exit.wallMs).action === 'local',
+      continues: continues?.answer,
+    });
+  }
+
+  #ask(flight: Flight, name: Uint8Array): void {
+    const pool = this.#upstreams.pool(flight.pool);
+    const deadlineMs = flight.startedAtMs + this.#limits.clientDeadlineMs + LATE_MS;
+    const asker = new FlightAsker(this, flight);
+    if (pool === undefined) {
+      // The policy names a pool that the settings lack: `check` says so, and here it fails closed.
+      queueMicrotask(() => asker.failed('unreachable', flight.pool));
+      return;
+    }
+    pool.ask(
+      {
+        name,
+        nameLength: name.length,
+        type: flight.type,
+        dnssecOk: flight.dnssecOk,
+        checkingDisabled: flight.checkingDisabled,
+      },
+      deadlineMs,
+      asker,
+    );
+  }
+
+  #wait(query: Query, flight: Flight): void {
+    flight.addWaiting(query);
+    query.flight = flight;
+    const group = query.site.groups[query.group];
+    const patienceMs =
+      flight.stale === null ? group.deadlineMs : Math.min(group.deadlineMs, this.#limits.staleAfterMs);
+    let list = this.#patient.get(patienceMs);
+    if (list === undefined) {
+      list = new WaitingList();
+      this.#patient.set(patienceMs, list);
+    }
+    query.waitingList = list;
+    query.deadlineAtMs = query.arrivedAtMs + patienceMs;
+    list.add(query);
+    this.#waiting++;
+  }
+
+  /** A query stops waiting: it is about to be finished. */
+  #stopWaiting(query: Query): void {
+    query.waitingList?.remove(query);
+    query.waitingList = null;
+    query.flight = null;
+    query.nextInFlight = null;
+    this.#waiting--;
+    this.#pending.give(query.client, query.clientLength);
+  }
+
+  /** Ends every query whose time is over. Its flight goes on: the late reply is still worth keeping. */
+  tick(nowMs: number): void {
+    for (const list of this.#patient.values()) {
+      for (let query = list.oldest; query !== null && query.deadlineAtMs <= nowMs; query = list.oldest) {
+        this.#giveUp(query, 'timeout');
+      }
+    }
+  }
+
+  /** Gives up the `count` oldest queries to make room: new ones are still worth answering, these hardly. */
+  shed(count: number): void {
+    for (; count > 0; count--) {
+      let oldest: Query | null = null;
+      for (const list of this.#patient.values()) {
+        if (list.oldest !== null && (oldest === null || list.oldest.arrivedAtMs < oldest.arrivedAtMs))
+          oldest = list.oldest;
+      }
+      if (oldest === null) return;
+      this.#giveUp(oldest, 'overload');
+    }
+  }
+
+  #giveUp(query: Query, outcome: OutcomeName): void {
+    const { flight } = query;
+    if (flight === null) throw new Error('a query waits without a flight');
+    flight.removeWaiting(query);
+    this.#stopWaiting(query);
+    this.#question.set(flight.name, flight.type);
+    if (flight.stale !== null && this.#serveStale(query, flight.stale)) return;
+    this.#end(query, this.#question, outcome);
+  }
+
+  /** Continues a flight with a reply. Called from outside of any turn, so it opens and the caller closes one. */
+  resume(flight: Flight, message: Uint8Array, length: number, server: string, trusted: boolean): void {
+    this.#exit.wallMs = this.#clock.wallMs();
+    const question = this.#question.set(flight.name, flight.type);
+    const { policy } = flight.site;
+    const answer = this.#reader.read(message, length, question, {
+      dnssecOk: flight.dnssecOk,
+      trusted,
+      mayFollow: (target) => this.#staysInPool(flight, policy, target),
+      continues: flight.prefix ?? undefined,
+    });
+    if (typeof answer === 'string') return this.#fail(flight, 'unusable', server, answer);
+    if (!answer.complete) return this.#continueElsewhere(flight, question, answer, server);
+    this.#conclude(flight, question, answer, server);
+  }
+
+  /** An alias that leaves its pool's names is asked again at the right pool (MaginotDNS). */
+  #staysInPool(flight: Flight, policy: Policy, target: Uint8Array): boolean {
+    const said = this.#aliases.verdictOn(policy, flight.group, target, flight.type, this.#exit.wallMs);
+    return said.action !== 'local' && said.pool === flight.pool;
+  }
+
+  #continueElsewhere(flight: Flight, question: Question, prefix: Answer, server: string): void {
+    if (++flight.restarts > this.#limits.aliasRestarts)
+      return this.#fail(flight, 'unusable', server, 'alias chain too long');
+    const target = prefix.targets[prefix.targets.length - 1];
+    const { policy } = flight.site;
+    const said = this.#aliases.verdictOn(policy, flight.group, target, flight.type, this.#exit.wallMs);
+    flight.prefix = prefix;
+    if (said.action === 'local') {
+      const asked = new Question(question.seed).set(target, flight.type);
+      const answer = this.#readLocal(policy, flight.group, said.zone, question, { answer: prefix, asked });
+      if (typeof answer === 'string') return this.#fail(flight, 'unusable', LOCAL_POOL, answer);
+      if (!answer.complete) {
+        flight.pool = LOCAL_POOL;
+        return this.#continueElsewhere(flight, question, answer, LOCAL_POOL);
+      }
+      return this.#conclude(flight, question, answer, server);
+    }
+    // Only an explicit denial stops an alias here; `conclude` judges the whole chain by the demands of its rule.
+    if (said.action === 'deny' && said.cause === 'denied' && !said.observed) {
+      return this.#conclude(flight, question, prefix, server);
+    }
+    flight.pool = said.pool;
+    this.#ask(flight, target);
+  }
+
+  /** The whole answer is there: judge it, keep it, and answer everybody who waits. */
+  #conclude(flight: Flight, question: Question, answer: Answer, server: string): void {
+    const { policy, groups } = flight.site;
+    const group = groups[flight.group];
+    const verdict = policy.judge(flight.group, question, this.#exit.wallMs);
+    const blocked = this.#aliases.firstBlocked(
+      policy,
+      flight.group,
+      verdict,
+      flight.name,
+      flight.type,
+      answer,
+      this.#exit.wallMs,
+    );
+    if (blocked !== null) return this.#denyAnswer(flight, group, blocked);
+    if (
+      answer.rcode !== Rcode.NOERROR &&
+      answer.rcode !== Rcode.NXDOMAIN &&
+      answer.rcode !== Rcode.YXDOMAIN
+    ) {
+      return this.#fail(flight, 'upstreamRcode', server, rcodeName(answer.rcode), answer);
+    }
+    const ttlSeconds = clampTtls(answer, this.#limits);
+    const nowMs = this.#clock.nowMs();
+    const detail = this.#audit.renderDetail({
+      answers: answerTexts(answer, 12 + question.length + 4),
+      upstream: server,
+    });
+    if (ttlSeconds > 0 && flight.variant >= 0) {
+      const cell = new Cell(
+        flight.name,
+        flight.type,
+        flight.variant,
+        // The pool of the question, by which a query will look for it, even when an alias led elsewhere.
+        flight.firstPool,
+        server,
+        answer,
+        nowMs,
+        ttlSeconds,
+        policy.generation,
+      );
+      cell.detail = detail;
+      this.#cache.store(question, cell);
+    }
+    // Rules may have ended while the upstream was asked; then the verdict of now holds.
+    const ending = group.ending(verdict);
+    const mayAnswer = verdict.action !== 'deny' || verdict.observed;
+    for (let query = this.#takeNext(flight); query !== null; query = this.#takeNext(flight)) {
+      if (mayAnswer) respondAnswer(query, answer, 0, 0, false, null, this.#cookie(query));
+      else writeDenial(query, ending, this.#cookie(query));
+      this.#exit.finish(query, ending, question.name, question.length, mayAnswer ? detail : null, false);
+      this.#detector.observe(
+        question,
+        query.client,
+        query.clientLength,
+        answer.rcode,
+        answer.body.length,
+        this.#exit.wallMs,
+      );
+      this.#atHand = null;
+    }
+  }
+
+  #denyAnswer(flight: Flight, group: GroupView, blocked: BlockedAlias): void {
+    const response: DenyResponse = blocked.rule?.answer ?? group.description.answer;
+    const why = `${blocked.why} (by way of ${blocked.target})`;
+    const ending = denyEnding(group.description, 'answer', blocked.rule, response, this.#audit, why);
+    for (let query = this.#takeNext(flight); query !== null; query = this.#takeNext(flight)) {
+      writeDenial(query, ending, this.#cookie(query));
+      this.#exit.finish(query, ending, flight.name, flight.name.length, null, false);
+      this.#atHand = null;
+    }
+  }
+
+  /** No usable answer came. `why` stands in the audit; `answer` has the extended errors of an upstream that said no. */
+  #fail(
+    flight: Flight,
+    failure: StoredFailure | 'overload',
+    server: string,
+    why: string,
+    answer?: Answer,
+  ): void {
+    const question = this.#question.set(flight.name, flight.type);
+    const group = flight.site.groups[flight.group];
+    if (flight.stale === null && failure !== 'overload')
+      this.#rememberFailure(flight, question, failure, server, answer);
+    const ending = group.outcome(failure);
+    const detail = this.#audit.renderDetail({ upstream: server, upstreamRcode: why });
+    for (let query = this.#takeNext(flight); query !== null; query = this.#takeNext(flight)) {
+      if (flight.stale === null || !this.#serveStale(query, flight.stale)) {
+        if (answer === undefined) respondEmpty(query, ending.rcode, ending.ede, this.#cookie(query));
+        else respondAnswer(query, servfail(answer), 0, 0, false, ending.ede, this.#cookie(query));
+        this.#exit.finish(query, ending, question.name, question.length, detail, false);
+      }
+      this.#atHand = null;
+    }
+  }
+
+  #rememberFailure(
+    flight: Flight,
+    question: Question,
+    failure: StoredFailure,
+    server: string,
+    answer?: Answer,
+  ): void {
+    if (flight.variant < 0) return;
+    const short = failure === 'timeout' || failure === 'unreachable';
+    const ttlSeconds = short
+      ? Math.min(UNREACHABLE_TTL_SECONDS_MAX, this.#limits.failureTtlSeconds)
+      : this.#limits.failureTtlSeconds;
+    const cell = new Cell(
+      flight.name,
+      flight.type,
+      flight.variant,
+      flight.firstPool,
+      server,
+      servfail(answer),
+      this.#clock.nowMs(),
+      ttlSeconds,
+      flight.site.policy.generation,
+    );
+    cell.failure = failure;
+    this.#cache.store(question, cell);
+  }
+
+  #mayServeStale(cell: Cell | undefined, pool: string): boolean {
+    return (
+      cell !== undefined &&
+      cell.failure === null &&
+      cell.pool === pool &&
+      this.#limits.staleSeconds > 0 &&
+      this.#clock.nowMs() - cell.endsAtMs <= this.#limits.staleSeconds * 1000
+    );
+  }
+
+  /** RFC 8767, and only where the policy of now still allows the name and every alias of the old answer. */
+  #serveStale(query: Query, cell: Cell): boolean {
+    const { policy, groups } = query.site;
+    const question = this.#question.set(cell.name, cell.type);
+    const verdict = policy.judge(query.group, question, this.#exit.wallMs);
+    if (verdict.action === 'local' || (verdict.action === 'deny' && !verdict.observed)) return false;
+    const wallMs = this.#exit.wallMs;
+    if (
+      this.#aliases.firstBlocked(policy, query.group, verdict, cell.name, cell.type, cell.answer, wallMs) !==
+      null
+    ) {
+      return false;
+    }
+    const ede = cell.answer.rcode === Rcode.NXDOMAIN ? STALE_NXDOMAIN_EDE : STALE_EDE;
+    respondAnswer(query, cell.answer, 0, STALE_TTL_SECONDS, false, ede, this.#cookie(query));
+    this.#counters.columns[At.cacheHitsStale]++;
+    const detail = this.#audit.renderDetail({
+      answers: answerTexts(cell.answer, 12 + question.length + 4),
+      upstream: cell.server,
+      evidence: ['stale answer: no upstream answered'],
+    });
+    this.#exit.finish(query, groups[query.group].ending(verdict), cell.name, cell.name.length, detail, true);
+    return true;
+  }
+
+  /** Takes the next waiting query off a flight that is over. */
+  #takeNext(flight: Flight): Query | null {
+    if (!flight.isOver) {
+      flight.isOver = true;
+      this.#flights.remove(flight);
+    }
+    const query = flight.waiting;
+    if (query === null) return null;
+    flight.waiting = query.nextInFlight;
+    this.#stopWaiting(query);
+    this.#atHand = query;
+    return query;
+  }
+
+  #end(query: Query, question: Question, name: OutcomeName): void {
+    const ending = query.site.groups[query.group].outcome(name);
+    respondEmpty(query, ending.rcode, ending.ede, this.#cookie(query));
+    this.#exit.finish(query, ending, question.name, question.length, null, false);
+  }
+
+  #cookie(query: Query): Uint8Array {
+    return query.cookieLength === 0 ? NO_OCTETS : this.#cookies.answer(query, this.#exit.wallMs / 1000);
+  }
+
+  /** What the upstream room calls back; an exception ends the flight's queries and nothing else. */
+  settle(flight: Flight, go: () => void): void {
+    try {
+      go();
+    } catch (error) {
+      this.#counters.columns[At.bugs]++;
+      this.#onBug(error);
+      const query = this.#atHand;
+      this.#atHand = null;
+      if (query !== null) this.#end(query, this.#question.set(flight.name, flight.type), 'bug');
+      this.#fail(flight, 'unusable', flight.pool, 'internal error');
+    }
+  }
+
+  failed(flight: Flight, failure: UpstreamFailure, server: string): void {
+    this.#exit.wallMs = this.#clock.wallMs();
+    this.#fail(flight, failure, server, failure);
+  }
+}
+
+/** One flight's ear: what `ask` calls back. */
+class FlightAsker implements Asker {
+  readonly #forwarding: Forwarding;
+  readonly #flight: Flight;
+
+  constructor(forwarding: Forwarding, flight: Flight) {
+    this.#forwarding = forwarding;
+    this.#flight = flight;
+  }
+
+  answered(message: Uint8Array, length: number, server: string, trusted: boolean): void {
+    this.#forwarding.settle(this.#flight, () =>
+      this.#forwarding.resume(this.#flight, message, length, server, trusted),
+    );
+  }
+
+  failed(failure: UpstreamFailure, server: string): void {
+    this.#forwarding.settle(this.#flight, () => this.#forwarding.failed(this.#flight, failure, server));
+  }
+}
+
+/** An answer with nothing in it but SERVFAIL and what the upstream said about it. */
+const servfail = (answer: Answer | undefined): Answer => ({
+  rcode: Rcode.SERVFAIL,
+  answerCount: 0,
+  authorityCount: 0,
+  body: NO_OCTETS,
+  ttlAt: NO_TTLS,
+  ttlSeconds: 0,
+  targets: [],
+  aliasCount: 0,
+  complete: true,
+  negative: true,
+  authenticated: false,
+  extendedErrors: answer?.extendedErrors ?? NO_OCTETS,
+});
+
+const NO_TTLS = new Uint16Array(0);

@@ -1,0 +1,4 @@
+/** The path of a query: from datagram or message to response and audit entry. */
+export * from './contract.ts';
+export { type Intake, type PathLimits, type PathOptions, QueryPath } from './path.ts';
+export { GroupView, Site, type SiteLimits } from './site.ts';

@@ -1,0 +1,44 @@
+/**
+ * Answers of local zones as messages: written out once, then read like any upstream's reply, so that aliases, TTLs and
+ * sizes go one way for all.
+ */
+import type { LocalAnswer, LocalRrset } from '../policy/index.ts';
+import {
+  AA,
+  copyOctets,
+  HEADER_LENGTH,
+  putU16,
+  putU32,
+  QR,
+  type Question,
+  Rcode,
+  Rrclass,
+  writeHeader,
+} from '../wire/index.ts';
+
+/** The whole message, question included; rdata of local records is uncompressed and so are owners. */
+export function localMessage(local: LocalAnswer, question: Question): Uint8Array {
+  let length = HEADER_LENGTH + question.length + 4;
+  for (const rrset of [...local.answers, ...local.authority]) {
+    for (const rdata of rrset.rdata) length += rrset.owner.length + 10 + rdata.length;
+  }
+  const message = new Uint8Array(length);
+  const count = (rrsets: readonly LocalRrset[]): number =>
+    rrsets.reduce((sum, { rdata }) => sum + rdata.length, 0);
+  const rcode = local.rcode === 'NXDOMAIN' ? Rcode.NXDOMAIN : Rcode.NOERROR;
+  writeHeader(message, 0, ((QR | AA) << 8) | rcode, 1, count(local.answers), count(local.authority), 0);
+  let at = copyOctets(question.name, 0, message, HEADER_LENGTH, question.length);
+  at = putU16(message, at, question.type);
+  at = putU16(message, at, Rrclass.IN);
+  for (const rrset of [...local.answers, ...local.authority]) {
+    for (const rdata of rrset.rdata) {
+      at = copyOctets(rrset.owner, 0, message, at, rrset.owner.length);
+      at = putU16(message, at, rrset.type);
+      at = putU16(message, at, Rrclass.IN);
+      at = putU32(message, at, rrset.ttlSeconds);
+      at = putU16(message, at, rdata.length);
+      at = copyOctets(rdata, 0, message, at, rdata.length);
+    }
+  }
+  return message;
+}

@@ -1,0 +1,338 @@
+/**
+ * The path of a query, from datagram or message to the response. `advance` holds the order of the stages, which is part
+ * of the security; `exit` is the one way out.
+ *
+ *    batch → advance each ─┬─ finished ──────────────────────▶ exit: audit, then send
+ *                          └─ waits for an upstream → resume ─▶ exit
+ *
+ * - Policy before cache: a shared cell must not tell one group what only another may ask.
+ * - Detector before upstream: in a tunnel the name is the payload, and once forwarded it has left.
+ * - Answer judged before it is stored or sent.
+ */
+import type { AuditLog } from '../audit/index.ts';
+import { type Cell, type ResponseCache, variantOf } from '../cache/index.ts';
+import type { StreamMessage } from '../listen/contract.ts';
+import { At, type Counters } from '../metrics/index.ts';
+import type { Datagram, DatagramSocket } from '../net/index.ts';
+import type { Verdict } from '../policy/index.ts';
+import { HEADER_LENGTH, isResponse, Question, Rrtype } from '../wire/index.ts';
+import { AliasJudge } from './alias.ts';
+import type { TtlBounds } from './clamp.ts';
+import type { Clock, Detector, PathUpstreams } from './contract.ts';
+import { Cookies } from './cookie.ts';
+import { answerTexts } from './describe.ts';
+import { Exit } from './exit.ts';
+import { Forwarding } from './forwarding.ts';
+import { denyEnding, type Ending, type OutcomeName } from './outcome.ts';
+import { Query } from './query.ts';
+import { QuestionReader } from './read-question.ts';
+import { respondAddress, respondAnswer, respondAny, respondDenied, respondEmpty } from './respond.ts';
+import type { GroupView, Site } from './site.ts';
+
+export interface PathLimits extends TtlBounds {
+  readonly udpSize: number;
+  readonly pendingPerClient: number;
+  readonly clientDeadlineMs: number;
+  readonly aliasRestarts: number;
+  /** Most questions in flight to upstreams. */
+  readonly flights: number;
+  readonly failureTtlSeconds: number;
+  /** Stale answers (RFC 8767): how long after its end an answer may be used, 0 never; and when it is given. */
+  readonly staleSeconds: number;
+  readonly staleAfterMs: number;
+}
+
+export interface PathOptions {
+  readonly site: Site;
+  readonly audit: AuditLog;
+  readonly cache: ResponseCache;
+  readonly counters: Counters;
+  readonly upstreams: PathUpstreams;
+  readonly detector: Detector;
+  readonly clock: Clock;
+  readonly limits: PathLimits;
+  /** Seed of all hashes over names and addresses, the same in all threads. */
+  readonly hashSeed: number;
+  /** 16 octets, the same in all threads. */
+  readonly cookieSecret: Uint8Array;
+  /** An exception was caught around a query: a bug. The query was answered SERVFAIL. */
+  readonly onBug: (error: unknown) => void;
+}
+
+/** A server socket's own place on the path: its slots have their queries here. */
+export interface Intake {
+  socket: DatagramSocket | null;
+  readonly onBatch: (datagrams: readonly Datagram[], count: number) => void;
+}
+
+/** Free slots below which the oldest waiting queries are given up, so that new ones can be received. */
+const FREE_SLOTS_MIN = 64;
+
+export class QueryPath {
+  #site: Site;
+  readonly #audit: AuditLog;
+  readonly #cache: ResponseCache;
+  readonly #counters: Counters;
+  readonly #upstreams: PathUpstreams;
+  readonly #detector: Detector;
+  readonly #clock: Clock;
+  readonly #onBug: (error: unknown) => void;
+  readonly #question: Question;
+  readonly #reader: QuestionReader;
+  readonly #exit: Exit;
+  readonly #aliases: AliasJudge;
+  readonly #forwarding: Forwarding;
+  readonly #cookies: Cookies;
+  #nowMs = 0;
+
+  constructor(options: PathOptions) {
+    this.#site = options.site;
+    this.#audit = options.audit;
+    this.#cache = options.cache;
+    this.#counters = options.counters;
+    this.#upstreams = options.upstreams;
+    this.#detector = options.detector;
+    this.#clock = options.clock;
+    this.#onBug = options.onBug;
+    this.#question = new Question(options.hashSeed);
+    this.#reader = new QuestionReader(options.limits.udpSize);
+    this.#cookies = new Cookies(options.cookieSecret);
+    this.#exit = new Exit(options.audit, options.counters, options.clock);
+    this.#aliases = new AliasJudge(options.hashSeed);
+    this.#forwarding = new Forwarding(options, this.#exit, this.#aliases, this.#cookies);
+  }
+
+  /** Queries that wait for an upstream. */
+  get waiting(): number {
+    return this.#forwarding.waiting;
+  }
+
+  /** New queries begin with this site; those in flight keep theirs. */
+  replaceSite(site: Site): void {
+    this.#site = site;
+  }
+
+  openIntake(): Intake {
+    const queries: Query[] = [];
+    const intake: Intake = {
+      socket: null,
+      onBatch: (datagrams, count) => {
+        const { socket } = intake;
+        if (socket === null) return;
+        const nowMs = this.#beginTurn();
+        for (let i = 0; i < count; i++) {
+          const datagram = datagrams[i];
+          if (isNoQuery(datagram.octets, datagram.length)) {
+            socket.release(datagram);
+            continue;
+          }
+          let query = queries[datagram.slot];
+          if (query === undefined) {
+            query = new Query(this.#site);
+            queries[datagram.slot] = query;
+          }
+          query.fromDatagram(socket, datagram, this.#site, nowMs);
+          this.#take(query, datagram.truncated);
+        }
+        const lacking = FREE_SLOTS_MIN - socket.freeSlots;
+        if (lacking > 0) this.#forwarding.shed(lacking);
+        this.endTurn();
+      },
+    };
+    return intake;
+  }
+
+  /** A message of a stream; `endTurn` follows when all that came with it were handed over. */
+  takeMessage(message: StreamMessage): void {
+    const nowMs = this.#beginTurn();
+    if (isNoQuery(message.octets, message.length)) {
+      message.discard();
+      return;
+    }
+    const known = message.context;
+    const query = known instanceof Query ? known : new Query(this.#site);
+    message.context = query;
+    query.fromStream(message, this.#site, nowMs);
+    this.#take(query, false);
+  }
+
+  /** Sends what this turn has finished and asks what it has to ask. */
+  endTurn(): void {
+    this.#exit.flush((query) => this.#outcome(query, 'audit'));
+    this.#upstreams.flush();
+  }
+
+  /** Called every few milliseconds: ends what has waited long enough. */
+  tick(): void {
+    this.#forwarding.tick(this.#beginTurn());
+    this.endTurn();
+  }
+
+  #beginTurn(): number {
+    this.#nowMs = this.#clock.nowMs();
+    this.#exit.wallMs = this.#clock.wallMs();
+    return this.#nowMs;
+  }
+
+  #take(query: Query, truncated: boolean): void {
+    try {
+      this.#advance(query, truncated);
+    } catch (error) {
+      // A bug is no reason to stop, nor to let anything through.
+      this.#counters.columns[At.bugs]++;
+      this.#onBug(error);
+      this.#end(query, this.#outcome(query, 'bug'));
+    }
+  }
+
+  /** Takes a query as far as it can go without waiting. */
+  #advance(query: Query, truncated: boolean): void {
+    const question = this.#question;
+    const unreadable = this.#reader.read(query, question, truncated);
+    this.#counters.query(query.transport, query.clientLength === 16, query.qtype);
+    if (unreadable !== null) return this.#end(query, this.#outcome(query, unreadable));
+
+    const { policy, groups } = query.site;
+    query.group = policy.groupOf(query.client, query.clientLength);
+    if (query.group < 0) return this.#end(query, query.site.outcome('client'));
+    const group = groups[query.group];
+
+    const isAny = question.type === Rrtype.ANY;
+    // ANY is never forwarded: it is allowed where addresses are, and answered with one small record (RFC 8482).
+    if (isAny) question.type = Rrtype.A;
+    const verdict = policy.judge(query.group, question, this.#exit.wallMs);
+    query.verdict = verdict;
+    if (isAny) question.type = Rrtype.ANY;
+    if (verdict.action === 'deny' && !verdict.observed) return this.#deny(query, group, verdict);
+    if (isAny && verdict.action !== 'local') return this.#answerAny(query, group);
+    if (verdict.action === 'local') return this.#forwarding.answerLocally(query, question, verdict.zone);
+    if (!query.recursionDesired) return this.#end(query, group.outcome('recursion'));
+
+    const variant = variantOf(group.view, query.dnssecOk, query.checkingDisabled);
+    const cell = this.#cache.find(question, variant);
+    if (cell !== undefined && this.#serve(query, group, verdict, cell)) return;
+
+    const profile = verdict.action === 'allow' ? verdict.rule.profile : (verdict.rule?.profile ?? 'default');
+    const alarm =
+      profile === 'off'
+        ? null
+        : this.#detector.check(
+            question,
+            query.client,
+            query.clientLength,
+            query.group,
+            profile,
+            this.#exit.wallMs,
+          );
+    if (alarm !== null) return this.#stop(query, group, alarm.evidence);
+
+    this.#counters.columns[At.cacheMisses]++;
+    this.#forwarding.forward(query, question, variant, verdict.pool, cell);
+  }
+
+  /** Answers from `cell` if it may and can be; false sends the query on. */
+  #serve(query: Query, group: GroupView, verdict: Verdict & { pool: string }, cell: Cell): boolean {
+    if (cell.endsAtMs <= this.#nowMs || cell.pool !== verdict.pool) return false;
+    const { policy } = query.site;
+    if (cell.judgedBy !== policy.generation) {
+      // Under new rules an answer is judged anew; what they deny is asked again and denied with its reason.
+      const { answer } = cell;
+      const wallMs = this.#exit.wallMs;
+      if (
+        this.#aliases.firstBlocked(policy, query.group, verdict, cell.name, cell.type, answer, wallMs) !==
+        null
+      ) {
+        return false;
+      }
+      cell.judgedBy = policy.generation;
+    }
+    cell.hits++;
+    const ageSeconds = Math.floor((this.#nowMs - cell.storedAtMs) / 1000);
+    if (cell.failure !== null) {
+      const ending = group.outcome(cell.failure);
+      respondAnswer(query, cell.answer, 0, 0, false, ending.ede, this.#cookie(query));
+      this.#exit.finish(query, ending, cell.name, cell.name.length, null, true);
+      return true;
+    }
+    const columns = this.#counters.columns;
+    if (cell.answer.negative) columns[At.cacheHitsDenial]++;
+    else columns[At.cacheHitsSuccess]++;
+    cell.detail ??= this.#describe(cell, query.questionEnd);
+    respondAnswer(query, cell.answer, ageSeconds, 0, false, null, this.#cookie(query));
+    this.#exit.finish(query, group.ending(verdict), cell.name, cell.name.length, cell.detail, true);
+    return true;
+  }
+
+  #describe(cell: Cell, questionEnd: number): Uint8Array {
+    return this.#audit.renderDetail({
+      answers: answerTexts(cell.answer, questionEnd),
+      upstream: cell.server,
+    });
+  }
+
+  #cookie(query: Query): Uint8Array {
+    return query.cookieLength === 0 ? NO_OCTETS : this.#cookies.answer(query, this.#exit.wallMs / 1000);
+  }
+
+  #deny(query: Query, group: GroupView, verdict: Verdict): void {
+    this.#respondDenied(query, group.ending(verdict));
+    this.#exit.finish(query, group.ending(verdict), this.#question.name, this.#question.length, null, false);
+  }
+
+  /** The detector's denial: the same answer as any other, the evidence in the audit. */
+  #stop(query: Query, group: GroupView, evidence: readonly string[]): void {
+    const ending = denyEnding(group.description, 'tunnel', null, group.description.answer, this.#audit);
+    this.#respondDenied(query, ending);
+    const detail = this.#audit.renderDetail({ evidence });
+    this.#exit.finish(query, ending, this.#question.name, this.#question.length, detail, false);
+  }
+
+  #respondDenied(query: Query, ending: Ending): void {
+    writeDenial(query, ending, this.#cookie(query));
+  }
+
+  #answerAny(query: Query, group: GroupView): void {
+    respondAny(query, this.#cookie(query));
+    this.#exit.finish(query, group.outcome('any'), this.#question.name, this.#question.length, null, false);
+  }
+
+  #outcome(query: Query, name: OutcomeName): Ending {
+    return query.group < 0 ? query.site.outcome(name) : query.site.groups[query.group].outcome(name);
+  }
+
+  /** Ends a query with an empty response. */
+  #end(query: Query, ending: Ending): void {
+    const hasName = query.questionEnd > HEADER_LENGTH;
+    const detail = hasName ? null : this.#reader.describeUnreadable(query, this.#audit);
+    respondEmpty(query, ending.rcode, ending.ede, this.#cookie(query));
+    this.#exit.finish(query, ending, this.#question.name, hasName ? this.#question.length : 0, detail, false);
+  }
+}
+
+const NO_OCTETS = new Uint8Array(0);
+
+/** Writes what a denied client gets. `drop` leaves rcode −1: nothing is sent. */
+export function writeDenial(query: Query, ending: Ending, cookie: Uint8Array): void {
+  const { response } = ending;
+  switch (response?.kind) {
+    case 'drop':
+      query.rcode = -1;
+      return;
+    case 'address': {
+      const address =
+        query.qtype === Rrtype.A ? response.a : query.qtype === Rrtype.AAAA ? response.aaaa : null;
+      if (address === null) respondDenied(query, ending.rcode, ending.ede, cookie);
+      else respondAddress(query, query.qtype, address, ending.ede, cookie);
+      return;
+    }
+    case 'refused':
+      respondEmpty(query, ending.rcode, ending.ede, cookie);
+      return;
+    default:
+      respondDenied(query, ending.rcode, ending.ede, cookie);
+  }
+}
+
+/** Too short for a header, or a response: answered with silence, or two servers would talk to each other for ever. */
+const isNoQuery = (octets: Uint8Array, length: number): boolean =>
+  length < HEADER_LENGTH || isResponse(octets);

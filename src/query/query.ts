@@ -1,0 +1,139 @@
+/**
+ * A query in flight. One object for each slot, made when the slot is first used and filled anew for every message.
+ *
+ * `octets` hold the query as it came and then, in place, its response: header and question stay where they are, which
+ * is how the question is echoed octet for octet. What the path needs from behind the question is read before that.
+ */
+import type { StreamMessage } from '../listen/contract.ts';
+import type { Datagram, DatagramSocket } from '../net/index.ts';
+import type { Verdict } from '../policy/index.ts';
+import { CD, messageId, RD, rcodeOf } from '../wire/index.ts';
+import type { Flight, WaitingList } from './flights.ts';
+import type { Site } from './site.ts';
+
+/** Transports as numbers, in the order in which they are counted. */
+export const Transport = { UDP: 0, TCP: 1, DOT: 2, DOH: 3 } as const;
+export type Transport = (typeof Transport)[keyof typeof Transport];
+export const TRANSPORT_NAMES = ['udp', 'tcp', 'dot', 'doh'] as const;
+
+const COOKIE_LENGTH_MAX = 40;
+
+export class Query {
+  octets: Uint8Array;
+  /** Octets of the query; from `respond` on, of the response. */
+  length = 0;
+  transport: Transport = Transport.UDP;
+  client: Uint8Array;
+  clientLength = 4;
+  clientPort = 0;
+
+  /** Where it came from and where its response goes; exactly one of `datagram` and `message` is set. */
+  socket: DatagramSocket | null = null;
+  datagram: Datagram | null = null;
+  message: StreamMessage | null = null;
+
+  /** Monotonic clock, milliseconds. */
+  arrivedAtMs = 0;
+  /** When the client gets its SERVFAIL at the latest. */
+  deadlineAtMs = 0;
+
+  id = 0;
+  /** Third octet of the header: opcode, RD. */
+  flagsHigh = 0;
+  recursionDesired = false;
+  checkingDisabled = false;
+  /** AD in a query: the client understands AD in the response (RFC 6840 section 5.7). */
+  authenticDesired = false;
+  /** Position behind the question; 12 when there is none that can be echoed. */
+  questionEnd = 12;
+  qtype = 0;
+  qclass = 0;
+  hasEdns = false;
+  dnssecOk = false;
+  wantsPadding = false;
+  /** Most octets of the response. */
+  responseMax = 512;
+  readonly cookie = new Uint8Array(COOKIE_LENGTH_MAX);
+  cookieLength = 0;
+
+  site: Site;
+  group = -1;
+  verdict: Verdict | null = null;
+
+  /** Rcode of the response, −1 when none is sent. */
+  rcode = -1;
+  /** While it waits for an upstream: its flight, its list, and its neighbours in that list. */
+  flight: Flight | null = null;
+  waitingList: WaitingList | null = null;
+  waitingBefore: Query | null = null;
+  waitingAfter: Query | null = null;
+  /** The next query that waits for the same reply. */
+  nextInFlight: Query | null = null;
+
+  constructor(site: Site) {
+    this.site = site;
+    this.octets = NOTHING;
+    this.client = NOTHING;
+  }
+
+  fromDatagram(socket: DatagramSocket, datagram: Datagram, site: Site, nowMs: number): void {
+    this.socket = socket;
+    this.datagram = datagram;
+    this.message = null;
+    this.transport = Transport.UDP;
+    this.#take(datagram.octets, datagram.length, site, nowMs);
+    this.client = datagram.peer;
+    this.clientLength = datagram.peerLength;
+    this.clientPort = datagram.peerPort;
+  }
+
+  fromStream(message: StreamMessage, site: Site, nowMs: number): void {
+    this.socket = null;
+    this.datagram = null;
+    this.message = message;
+    this.transport =
+      message.transport === 'tcp'
+        ? Transport.TCP
+        : message.transport === 'dot'
+          ? Transport.DOT
+          : Transport.DOH;
+    this.#take(message.octets, message.length, site, nowMs);
+    this.client = message.peer;
+    this.clientLength = message.peerLength;
+    this.clientPort = message.peerPort;
+  }
+
+  #take(octets: Uint8Array, length: number, site: Site, nowMs: number): void {
+    this.octets = octets;
+    this.length = length;
+    this.site = site;
+    this.arrivedAtMs = nowMs;
+    this.id = messageId(octets);
+    this.flagsHigh = octets[2];
+    this.recursionDesired = (octets[2] & RD) !== 0;
+    this.checkingDisabled = (octets[3] & CD) !== 0;
+    this.authenticDesired = (octets[3] & 0x20) !== 0;
+    this.questionEnd = 12;
+    this.qtype = 0;
+    this.qclass = 0;
+    this.hasEdns = false;
+    this.dnssecOk = false;
+    this.wantsPadding = false;
+    this.cookieLength = 0;
+    this.group = -1;
+    this.verdict = null;
+    this.rcode = -1;
+    this.nextInFlight = null;
+  }
+
+  get isStream(): boolean {
+    return this.message !== null;
+  }
+
+  /** Rcode as it stands in the response's header. */
+  get headerRcode(): number {
+    return rcodeOf(this.octets);
+  }
+}
+
+const NOTHING = new Uint8Array(0);

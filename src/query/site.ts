@@ -1,0 +1,82 @@
+/**
+ * Everything the path takes from one compiled policy, prepared: frozen, replaced whole. A query keeps the site it began
+ * with.
+ */
+import type { AuditLog } from '../audit/index.ts';
+import type { GroupDescription, Policy, Verdict } from '../policy/index.ts';
+import { allowEnding, denyEnding, type Ending, endingOf, type OutcomeName } from './outcome.ts';
+
+export interface SiteLimits {
+  readonly clientDeadlineMs: number;
+  readonly forwarderDeadlineMs: number;
+}
+
+/** One group of a site: its endings are made when they are first needed, one for each verdict. */
+export class GroupView {
+  readonly description: GroupDescription;
+  /** Stable over reloads for the same group name: part of the cache key. */
+  readonly view: number;
+  readonly deadlineMs: number;
+  readonly #audit: AuditLog;
+  readonly #byVerdict = new Map<Verdict, Ending>();
+  readonly #byOutcome = new Map<OutcomeName, Ending>();
+
+  constructor(description: GroupDescription, view: number, limits: SiteLimits, audit: AuditLog) {
+    this.description = description;
+    this.view = view;
+    this.deadlineMs = description.forwarder ? limits.forwarderDeadlineMs : limits.clientDeadlineMs;
+    this.#audit = audit;
+  }
+
+  /** How a query with this verdict ends when nothing else stops it. */
+  ending(verdict: Verdict): Ending {
+    let ending = this.#byVerdict.get(verdict);
+    if (ending === undefined) {
+      ending = this.#make(verdict);
+      this.#byVerdict.set(verdict, ending);
+    }
+    return ending;
+  }
+
+  outcome(name: OutcomeName): Ending {
+    let ending = this.#byOutcome.get(name);
+    if (ending === undefined) {
+      ending = endingOf(name, this.description.name, this.#audit);
+      this.#byOutcome.set(name, ending);
+    }
+    return ending;
+  }
+
+  #make(verdict: Verdict): Ending {
+    const name = this.description.name;
+    if (verdict.action === 'local') return this.outcome('local');
+    if (verdict.action === 'allow') return allowEnding(name, verdict.rule, null, this.#audit);
+    if (verdict.observed) return allowEnding(name, verdict.rule, verdict.cause, this.#audit);
+    return denyEnding(this.description, verdict.cause, verdict.rule, verdict.response, this.#audit);
+  }
+}
+
+export class Site {
+  readonly policy: Policy;
+  readonly groups: readonly GroupView[];
+  readonly #audit: AuditLog;
+  readonly #byOutcome = new Map<OutcomeName, Ending>();
+
+  constructor(policy: Policy, viewOf: (group: string) => number, limits: SiteLimits, audit: AuditLog) {
+    this.policy = policy;
+    this.groups = policy.groups.map(
+      (description) => new GroupView(description, viewOf(description.name), limits, audit),
+    );
+    this.#audit = audit;
+  }
+
+  /** Endings of queries whose client is in no group, or whose group was not looked up. */
+  outcome(name: OutcomeName): Ending {
+    let ending = this.#byOutcome.get(name);
+    if (ending === undefined) {
+      ending = endingOf(name, null, this.#audit);
+      this.#byOutcome.set(name, ending);
+    }
+    return ending;
+  }
+}
