@@ -5,4 +5,5 @@ export * from './contract.ts';
 export { DEFAULT_ALLOW_TYPES, DEFAULT_POOL } from './description.ts';
 export { FAULTS_PER_LIST_MAX, type ListSummary } from './lists.ts';
 export { openPolicy } from './open.ts';
+export { type ParsedZone, parseLocalZone } from './parse-zone.ts';
 export * from './source.ts';
