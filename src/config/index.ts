@@ -9,5 +9,6 @@ export {
   type ZoneReader,
 } from './load-policies.ts';
 export { type LoadedSettings, loadSettings, SETTINGS_FILE, type SettingsRequest } from './load-settings.ts';
+export { publishedFiles } from './reference.ts';
 export { type PoolSettings, Settings } from './settings.ts';
 export type { Milliseconds, Octets } from './units.ts';
