@@ -52,17 +52,16 @@ export function clientText(address: Uint8Array, length: number, privacy: ClientP
 }
 
 const SLOTS = 4096;
-const SLOT_LENGTH = 96;
 const KEY_LENGTH = 18;
+const NO_TEXT = new Uint8Array(0);
 
 /**
  * A direct-mapped table from address and transport to the run `,"via":"udp","client":"192.0.2.7","port":`. A client
  * that collides with another is rendered anew; nothing grows.
  */
 export class ClientTexts {
-  readonly octets = new Uint8Array(SLOTS * SLOT_LENGTH);
+  readonly #texts: Uint8Array[] = new Array(SLOTS).fill(NO_TEXT);
   readonly #keys = new Uint8Array(SLOTS * KEY_LENGTH);
-  readonly #lengths = new Uint8Array(SLOTS);
   readonly #privacy: ClientPrivacy;
   readonly #encoder = new TextEncoder();
 
@@ -70,41 +69,38 @@ export class ClientTexts {
     this.#privacy = privacy;
   }
 
-  /** Octets of the run in the slot that `find` returned. */
-  lengthOf(at: number): number {
-    return this.#lengths[at / SLOT_LENGTH];
-  }
-
-  /** Position in `octets` of the run for this client. */
-  find(address: Uint8Array, length: number, via: string): number {
-    // The first letters differ (udp, tcp) or the second and third do (dot, doh).
-    const transport = via.charCodeAt(0) ^ (via.charCodeAt(2) << 1);
+  /** The run for this client; `length` is 4 or 16. */
+  find(address: Uint8Array, length: number, via: string): Uint8Array {
+    // The third letters of udp, tcp, dot and doh differ but for udp and tcp, and there the first do.
+    const transport = (via.charCodeAt(0) ^ (via.charCodeAt(2) << 1)) & 0xff;
     let hash = transport;
     for (let i = 0; i < length; i++) hash = Math.imul(hash ^ address[i], 0x5bd1e995);
     const slot = (hash ^ (hash >>> 15)) & (SLOTS - 1);
-    const key = slot * KEY_LENGTH;
+    const text = this.#texts[slot];
+    if (text !== NO_TEXT && this.#isFor(slot * KEY_LENGTH, transport, address, length)) return text;
+    return this.#render(slot, transport, address, length, via);
+  }
+
+  #isFor(key: number, transport: number, address: Uint8Array, length: number): boolean {
     const keys = this.#keys;
-    if (this.#lengths[slot] !== 0 && keys[key] === (transport & 0xff) && keys[key + 1] === length) {
-      let same = true;
-      for (let i = 0; i < length; i++) {
-        if (keys[key + 2 + i] !== address[i]) {
-          same = false;
-          break;
-        }
-      }
-      if (same) return slot * SLOT_LENGTH;
-    }
-    keys[key] = transport;
-    keys[key + 1] = length;
-    for (let i = 0; i < length; i++) keys[key + 2 + i] = address[i];
-    const text = `,"via":"${via}","client":"${clientText(address, length, this.#privacy)}","port":`;
-    const at = slot * SLOT_LENGTH;
-    this.#lengths[slot] = this.#encoder.encodeInto(text, this.octets.subarray(at, at + SLOT_LENGTH)).written;
-    return at;
+    if (keys[key] !== transport || keys[key + 1] !== length) return false;
+    for (let i = 0; i < length; i++) if (keys[key + 2 + i] !== address[i]) return false;
+    return true;
+  }
+
+  #render(slot: number, transport: number, address: Uint8Array, length: number, via: string): Uint8Array {
+    const key = slot * KEY_LENGTH;
+    this.#keys[key] = transport;
+    this.#keys[key + 1] = length;
+    for (let i = 0; i < length; i++) this.#keys[key + 2 + i] = address[i];
+    const client = clientText(address, length, this.#privacy);
+    const text = this.#encoder.encode(`,"via":"${via}","client":"${client}","port":`);
+    this.#texts[slot] = text;
+    return text;
   }
 
   /** Forgets every text; called when the key of pseudonyms changes. */
   clear(): void {
-    this.#lengths.fill(0);
+    this.#texts.fill(NO_TEXT);
   }
 }

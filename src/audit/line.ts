@@ -10,7 +10,7 @@
  *    ,"qname":"example.com","qtype":"A"   ,"group":"ci",…          ,"answers":[…],…         }\n
  *    escaped octet by octet               made once per outcome    made once per response
  */
-import { className, copyOctets, nameText, Rrclass, rcodeName, typeName } from '../wire/index.ts';
+import { className, nameText, Rrclass, rcodeName, typeName } from '../wire/index.ts';
 import { type ClientPrivacy, ClientTexts } from './client.ts';
 import type { Entry } from './contract.ts';
 
@@ -24,7 +24,8 @@ const encoder = new TextEncoder();
 const SEQ = encoder.encode('{"seq":');
 const ID = encoder.encode(',"id":');
 const QNAME = encoder.encode(',"qname":"');
-const END = encoder.encode('}\n');
+const CLOSING_BRACE = 0x7d;
+const NEWLINE = 10;
 
 /**
  * How an octet of a label stands inside a JSON string: `nameText` first, JSON over it, so that `JSON.parse` returns
@@ -64,37 +65,31 @@ export class LineWriter {
 
   /** Writes one entry at `at` and returns the position behind it. The caller has made sure of room. */
   write(into: Uint8Array, at: number, seq: number, entry: Entry): number {
-    at = copyShort(SEQ, 0, SEQ.length, into, at);
+    at = putShort(SEQ, into, at);
     at = putNumber(into, at, seq);
     if (entry.atMs !== this.#clockMs) this.#renderClock(entry.atMs);
-    const clock = this.#clockText;
-    at = copyShort(clock, 0, clock.length, into, at);
+    at = putText(this.#clockText, into, at);
     at = putNumber(into, at, entry.latencyUs);
-    const clients = this.#clients;
-    const client = clients.find(entry.client, entry.clientLength, entry.transport);
-    at = copyShort(clients.octets, client, clients.lengthOf(client), into, at);
+    at = putText(this.#clients.find(entry.client, entry.clientLength, entry.transport), into, at);
     at = putNumber(into, at, entry.clientPort);
-    at = copyShort(ID, 0, ID.length, into, at);
+    at = putShort(ID, into, at);
     at = putNumber(into, at, entry.id);
-    const rcode = this.#rcodeText(entry.rcode, entry.cached);
-    at = copyShort(rcode, 0, rcode.length, into, at);
+    at = putText(this.#rcodeText(entry.rcode, entry.cached), into, at);
     at = putNumber(into, at, entry.size);
     if (entry.nameLength > 0) at = this.#writeQuestion(into, at, entry);
-    const outcome = entry.outcome;
-    at = copyOctets(outcome, 0, into, at, outcome.length);
-    const detail = entry.detail;
-    if (detail !== null) at = copyOctets(detail, 0, into, at, detail.length);
-    return copyShort(END, 0, END.length, into, at);
+    at = putText(entry.outcome, into, at);
+    if (entry.detail !== null) at = putText(entry.detail, into, at);
+    into[at] = CLOSING_BRACE;
+    into[at + 1] = NEWLINE;
+    return at + 2;
   }
 
   #writeQuestion(into: Uint8Array, at: number, entry: Entry): number {
-    at = copyShort(QNAME, 0, QNAME.length, into, at);
+    at = putShort(QNAME, into, at);
     at = putName(into, at, entry.name, entry.nameLength);
-    const type = this.#typeText(entry.qtype);
-    at = copyShort(type, 0, type.length, into, at);
+    at = putText(this.#typeText(entry.qtype), into, at);
     if (entry.qclass === Rrclass.IN) return at;
-    const rrclass = encoder.encode(`,"qclass":"${className(entry.qclass)}"`);
-    return copyShort(rrclass, 0, rrclass.length, into, at);
+    return putText(encoder.encode(`,"qclass":"${className(entry.qclass)}"`), into, at);
   }
 
   #typeText(type: number): Uint8Array {
@@ -154,7 +149,7 @@ export function putName(into: Uint8Array, at: number, name: Uint8Array, length: 
 
 function putEscaped(into: Uint8Array, at: number, octet: number): number {
   const text = ESCAPED[octet];
-  return text === null ? at : copyShort(text, 0, text.length, into, at);
+  return text === null ? at : putShort(text, into, at);
 }
 
 const two = (value: number): string => (value < 10 ? `0${value}` : `${value}`);
@@ -167,9 +162,15 @@ export function timeText(atMs: number): string {
   return new Date(bounded).toISOString();
 }
 
-/** A loop beats `set(subarray)` at these lengths. */
-function copyShort(from: Uint8Array, fromAt: number, count: number, to: Uint8Array, at: number): number {
-  for (let i = 0; i < count; i++) to[at + i] = from[fromAt + i];
+/** `set` costs about 25 ns whatever the length, a loop 2 to 3 ns an octet: this is for texts of a dozen or more. */
+function putText(text: Uint8Array, into: Uint8Array, at: number): number {
+  into.set(text, at);
+  return at + text.length;
+}
+
+function putShort(text: Uint8Array, into: Uint8Array, at: number): number {
+  const count = text.length;
+  for (let i = 0; i < count; i++) into[at + i] = text[i];
   return at + count;
 }
 
