@@ -1,0 +1,105 @@
+/**
+ * Whether a message is the reply to what was asked, and what its OPT says. Nothing of a reply is believed, or even
+ * read, before its header and question have matched.
+ */
+import {
+  EdnsOption,
+  HEADER_LENGTH,
+  lowerOctet,
+  MALFORMED,
+  questionCount,
+  Rrtype,
+  rcodeOf,
+  skipName,
+  u16,
+} from '../wire/index.ts';
+import type { Attempt } from './attempt.ts';
+
+export const Match = {
+  /** Another question, or no reply at all. */
+  NONE: 0,
+  /** The question, but for the case of its letters. */
+  FOLDED: 1,
+  /** The question, octet for octet. */
+  EXACT: 2,
+} as const;
+export type Match = (typeof Match)[keyof typeof Match];
+
+/** Compares QR, opcode, QDCOUNT and the question. The id has been compared: by it the attempt was found. */
+export function matchReply(attempt: Attempt, message: Uint8Array, length: number): Match {
+  if (length < attempt.questionEnd) return Match.NONE;
+  // QR must be set and the opcode QUERY; AA, TC and RD may be anything.
+  if ((message[2] & 0xf8) !== 0x80 || questionCount(message) !== 1) return Match.NONE;
+  const sent = attempt.message;
+  const nameEnd = attempt.questionEnd - 4;
+  let match: Match = Match.EXACT;
+  for (let at = HEADER_LENGTH; at < nameEnd; at++) {
+    if (message[at] === sent[at]) continue;
+    if (lowerOctet(message[at]) !== lowerOctet(sent[at])) return Match.NONE;
+    match = Match.FOLDED;
+  }
+  for (let at = nameEnd; at < attempt.questionEnd; at++) if (message[at] !== sent[at]) return Match.NONE;
+  return match;
+}
+
+/** More records than this in one message cost more than they can be worth. */
+const RECORDS_MAX = 2048;
+/** RELIABILITY of options: one pass, and an end to it. */
+const OPTIONS_MAX = 64;
+
+/** What `survey` found; one object serves every reply. */
+export class Survey {
+  /** Extended rcode, 12 bits (RFC 6891 section 6.1.3). */
+  rcode = 0;
+  hasOpt = false;
+  /** Client subnet that nobody sent: such a reply is not to be used (RebirthDay). */
+  hasSubnet = false;
+  cookieAt = 0;
+  /** Octets of the cookie option, 0 when there is none. */
+  cookieLength = 0;
+
+  /** Walks all records behind the question. False when the message breaks its format. */
+  read(message: Uint8Array, at: number, length: number): boolean {
+    this.rcode = rcodeOf(message);
+    this.hasOpt = false;
+    this.hasSubnet = false;
+    this.cookieLength = 0;
+    const before = u16(message, 6) + u16(message, 8);
+    const records = before + u16(message, 10);
+    if (records > RECORDS_MAX) return false;
+    for (let i = 0; i < records; i++) {
+      const owner = at;
+      at = skipName(message, at, length);
+      if (at === MALFORMED || at + 10 > length) return false;
+      const dataAt = at + 10;
+      const end = dataAt + u16(message, at + 8);
+      if (end > length) return false;
+      if (u16(message, at) === Rrtype.OPT) {
+        // RFC 6891 section 6.1.1: one OPT, in the additional section, owned by the root.
+        if (this.hasOpt || i < before || message[owner] !== 0) return false;
+        this.hasOpt = true;
+        this.rcode |= message[at + 4] << 4;
+        if (!this.#readOptions(message, dataAt, end)) return false;
+      }
+      at = end;
+    }
+    return true;
+  }
+
+  #readOptions(message: Uint8Array, at: number, end: number): boolean {
+    for (let count = 0; at < end; count++) {
+      if (count === OPTIONS_MAX || at + 4 > end) return false;
+      const code = u16(message, at);
+      const length = u16(message, at + 2);
+      at += 4;
+      if (at + length > end) return false;
+      if (code === EdnsOption.CLIENT_SUBNET) this.hasSubnet = true;
+      if (code === EdnsOption.COOKIE) {
+        this.cookieAt = at;
+        this.cookieLength = length;
+      }
+      at += length;
+    }
+    return true;
+  }
+}

@@ -1,0 +1,81 @@
+/** Opens the pools and keeps them: the one way into this room. */
+import { isIP } from 'node:net';
+import type { UpstreamPool, UpstreamServerState, Upstreams } from './contract.ts';
+import { Exchange, type ExchangeCounters } from './exchange.ts';
+import { type PoolOptions, SERVERS_MAX, type UpstreamsOptions } from './options.ts';
+import { Pool } from './pool.ts';
+import { Server } from './server.ts';
+
+const MAINTENANCE_MS = 250;
+
+/** `Upstreams` with what metrics read besides. */
+export interface OpenUpstreams extends Upstreams {
+  readonly counters: Readonly<ExchangeCounters>;
+  /** Questions in flight, lingering ones included. */
+  readonly inFlight: number;
+}
+
+/**
+ * Opens every pool. Servers that cannot be reached are no error: they are down until they answer. Throws for options
+ * that contradict each other, with what to write instead.
+ */
+export async function openUpstreams(options: UpstreamsOptions): Promise<OpenUpstreams> {
+  const now = options.now ?? ((): number => performance.now());
+  const room = { ...options, now };
+  const servers: Server[] = [];
+  const pools = new Map<string, Pool>();
+  const flush = (): void => {
+    for (const server of servers) server.flush();
+  };
+  const exchange = new Exchange(now, options.inFlightMax, flush);
+  for (const each of options.pools) {
+    const fault = poolFault(each);
+    if (fault !== null) throw new Error(`upstream pool "${each.name}" ${fault}`);
+    if (pools.has(each.name))
+      throw new Error(`upstream pool "${each.name}" is there twice; give each its own name`);
+    const members = each.servers.map((_, index) => new Server(each, index, room, exchange));
+    const pool = new Pool(each, members, (from, question, deadlineMs, asker) => {
+      exchange.ask(from, question, deadlineMs, asker);
+    });
+    exchange.adopt(pool);
+    pools.set(each.name, pool);
+    servers.push(...members);
+  }
+  await Promise.all(servers.map((server) => server.ports?.open()));
+  const maintenance = setInterval(() => {
+    const nowMs = now();
+    for (const server of servers) server.maintain(nowMs);
+  }, MAINTENANCE_MS);
+  maintenance.unref();
+  return {
+    counters: exchange.counters,
+    get inFlight(): number {
+      return exchange.inFlight;
+    },
+    pool: (name: string): UpstreamPool | undefined => pools.get(name),
+    flush,
+    state: (): UpstreamServerState[] => servers.map((server) => server.state()),
+    close: async (): Promise<void> => {
+      clearInterval(maintenance);
+      exchange.close();
+      await Promise.all(servers.map((server) => server.close()));
+    },
+  };
+}
+
+/** What is wrong with a pool, or null. */
+function poolFault(pool: PoolOptions): string | null {
+  const { servers, strict = true } = pool;
+  if (servers.length === 0) return 'has no server; name at least one, as in 9.9.9.9';
+  if (servers.length > SERVERS_MAX) return `has ${servers.length} servers; at most ${SERVERS_MAX} are used`;
+  const isPlain = (transport: string): boolean => transport === 'udp' || transport === 'tcp';
+  const plain = servers.find((server) => isPlain(server.transport));
+  if (strict && plain !== undefined && servers.some((server) => !isPlain(server.transport))) {
+    return `mixes the plain server ${plain.address} with encrypted ones; leave it out, or write "strict: false" so that it stands in when no encrypted one is up`;
+  }
+  const nameless = servers.find((server) => isIP(server.address.split('%')[0]) === 0);
+  if (nameless !== undefined && (pool.bootstrap ?? []).length === 0) {
+    return `has the server ${nameless.serverName ?? ''} without an address; write the address and the name, as in tls://9.9.9.9#dns.quad9.net, or give bootstrap servers`;
+  }
+  return null;
+}

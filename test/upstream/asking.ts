@@ -1,0 +1,60 @@
+/** Asks a pool as the query path does, and waits for what it is told. */
+
+import type { UpstreamFailure, Upstreams } from '../../src/upstream/index.ts';
+import { nameOctets } from '../../src/wire/index.ts';
+
+export interface Told {
+  readonly message: Buffer | null;
+  readonly failure: UpstreamFailure | null;
+  readonly server: string;
+  readonly trusted: boolean;
+  readonly ms: number;
+  /** Last octet of the first A record, the mark of a scripted reply. */
+  readonly rcode: number;
+}
+
+export interface AskOptions {
+  readonly pool?: string;
+  readonly type?: number;
+  readonly budgetMs?: number;
+  readonly dnssecOk?: boolean;
+  readonly checkingDisabled?: boolean;
+}
+
+export function ask(upstreams: Upstreams, name: string, options: AskOptions = {}): Promise<Told> {
+  const octets = nameOctets(name);
+  const begun = performance.now();
+  return new Promise((resolve, reject) => {
+    let told = false;
+    let inAsk = true;
+    const tell = (result: Omit<Told, 'ms' | 'rcode'>): void => {
+      if (told) reject(new Error('told twice'));
+      if (inAsk) reject(new Error('told from inside ask'));
+      told = true;
+      const rcode = result.message === null ? -1 : result.message[3] & 15;
+      resolve({ ...result, rcode, ms: performance.now() - begun });
+    };
+    const pool = upstreams.pool(options.pool ?? 'test');
+    if (pool === undefined) {
+      reject(new Error('no such pool'));
+      return;
+    }
+    pool.ask(
+      {
+        name: octets,
+        nameLength: octets.length,
+        type: options.type ?? 1,
+        dnssecOk: options.dnssecOk ?? false,
+        checkingDisabled: options.checkingDisabled ?? false,
+      },
+      begun + (options.budgetMs ?? 3800),
+      {
+        answered: (message, length, server, trusted) =>
+          tell({ message: Buffer.from(message.subarray(0, length)), failure: null, server, trusted }),
+        failed: (failure, server) => tell({ message: null, failure, server, trusted: false }),
+      },
+    );
+    inAsk = false;
+    upstreams.flush();
+  });
+}

@@ -1,0 +1,172 @@
+/** A DNS server on loopback that does as it is told: UDP and TCP on one port, each query handed to a script. */
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { createServer, type Server, type Socket } from 'node:net';
+
+export interface Query {
+  readonly message: Buffer;
+  readonly id: number;
+  /** Lower-cased, dotted, without the final dot. */
+  readonly name: string;
+  readonly type: number;
+  readonly transport: 'udp' | 'tcp';
+  /** Port it came from. */
+  readonly port: number;
+  /** Position behind the question. */
+  readonly questionEnd: number;
+  /** How many queries of this server came before it. */
+  readonly count: number;
+  send(message: Uint8Array): void;
+  /** Sends octets as they are: over TCP without a length before them. */
+  raw(octets: Uint8Array): void;
+  /** The TCP connection. */
+  readonly connection: Socket | null;
+}
+
+export type Script = (query: Query) => void;
+
+export interface ScriptedServer {
+  readonly port: number;
+  readonly queries: Query[];
+  script: Script;
+  close(): Promise<void>;
+  connections(): number;
+}
+
+export async function scriptedServer(
+  script: Script,
+  options: { tcp?: boolean; port?: number } = {},
+): Promise<ScriptedServer> {
+  const udp: UdpSocket = createSocket('udp4');
+  const sockets = new Set<Socket>();
+  let tcp: Server | null = null;
+  let accepted = 0;
+  const server: ScriptedServer = {
+    port: 0,
+    queries: [],
+    script,
+    connections: () => accepted,
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise<void>((resolve) => (tcp === null ? resolve() : tcp.close(() => resolve())));
+      await new Promise<void>((resolve) => udp.close(() => resolve()));
+    },
+  };
+  const take = (
+    message: Buffer,
+    transport: 'udp' | 'tcp',
+    port: number,
+    connection: Socket | null,
+    raw: (octets: Uint8Array) => void,
+  ): void => {
+    const { name, end } = readName(message);
+    const query: Query = {
+      message,
+      id: message.readUInt16BE(0),
+      name,
+      type: message.readUInt16BE(end),
+      transport,
+      port,
+      questionEnd: end + 4,
+      count: server.queries.length,
+      connection,
+      raw,
+      send: (reply) => {
+        if (transport === 'udp') raw(reply);
+        else {
+          const length = Buffer.alloc(2);
+          length.writeUInt16BE(reply.length);
+          raw(Buffer.concat([length, reply]));
+        }
+      },
+    };
+    server.queries.push(query);
+    server.script(query);
+  };
+  udp.on('message', (message, peer) => {
+    take(message, 'udp', peer.port, null, (octets) =>
+      udp.send(octets, peer.port, peer.address, () => undefined),
+    );
+  });
+  await new Promise<void>((resolve, reject) => {
+    udp.once('error', reject);
+    udp.bind(options.port ?? 0, '127.0.0.1', resolve);
+  });
+  const { port } = udp.address();
+  (server as { port: number }).port = port;
+  if (options.tcp !== false) {
+    tcp = createServer((socket) => {
+      accepted++;
+      sockets.add(socket);
+      socket.on('close', () => sockets.delete(socket));
+      socket.on('error', () => undefined);
+      let have = Buffer.alloc(0);
+      socket.on('data', (chunk) => {
+        have = Buffer.concat([have, chunk]);
+        while (have.length >= 2 && have.length >= 2 + have.readUInt16BE(0)) {
+          const length = have.readUInt16BE(0);
+          const message = have.subarray(2, 2 + length);
+          have = have.subarray(2 + length);
+          take(message, 'tcp', socket.remotePort ?? 0, socket, (octets) => socket.write(octets));
+        }
+      });
+    });
+    await new Promise<void>((resolve, reject) => {
+      tcp?.once('error', reject);
+      tcp?.listen(port, '127.0.0.1', resolve);
+    });
+  }
+  return server;
+}
+
+function readName(message: Buffer): { name: string; end: number } {
+  const labels: string[] = [];
+  let at = 12;
+  while (message[at] !== 0) {
+    labels.push(message.toString('latin1', at + 1, at + 1 + message[at]).toLowerCase());
+    at += message[at] + 1;
+  }
+  return { name: labels.join('.'), end: at + 1 };
+}
+
+export interface ReplyParts {
+  readonly rcode?: number;
+  readonly truncated?: boolean;
+  /** IPv4 addresses. */
+  readonly addresses?: readonly string[];
+  /** Options of an OPT record; without them the reply has OPT exactly where the query had one. */
+  readonly options?: readonly { readonly code: number; readonly data: Uint8Array }[];
+  readonly id?: number;
+  /** Third octet and so on, changed at will. */
+  readonly edit?: (message: Buffer) => Buffer;
+}
+
+/** A well-formed reply to a query, its question octet for octet, with whatever is to be wrong about it. */
+export function reply(query: Query, parts: ReplyParts = {}): Buffer {
+  const { rcode = 0, truncated = false, addresses = ['192.0.2.1'], options } = parts;
+  const answers = rcode === 0 && !truncated ? addresses : [];
+  const header = Buffer.alloc(12);
+  header.writeUInt16BE(parts.id ?? query.id, 0);
+  header[2] = 0x81 | (truncated ? 0x02 : 0);
+  header[3] = 0x80 | (rcode & 15);
+  header.writeUInt16BE(1, 4);
+  header.writeUInt16BE(answers.length, 6);
+  const records = answers.map((address) =>
+    Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, ...address.split('.').map(Number)]),
+  );
+  if (query.message.readUInt16BE(10) > 0 || options !== undefined) {
+    header.writeUInt16BE(1, 10);
+    const data = Buffer.concat(
+      (options ?? []).map(({ code, data: value }) => {
+        const head = Buffer.alloc(4);
+        head.writeUInt16BE(code, 0);
+        head.writeUInt16BE(value.length, 2);
+        return Buffer.concat([head, value]);
+      }),
+    );
+    const opt = Buffer.from([0, 0, 41, 4, 208, rcode >> 4, 0, 0, 0, 0, 0]);
+    opt.writeUInt16BE(data.length, 9);
+    records.push(opt, data);
+  }
+  const message = Buffer.concat([header, query.message.subarray(12, query.questionEnd), ...records]);
+  return parts.edit === undefined ? message : parts.edit(message);
+}
