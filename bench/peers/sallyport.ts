@@ -1,0 +1,64 @@
+/**
+ * Sallyport as it is installed: settings and a policy in files, one worker, audit on disk. The names of the bench are
+ * random digits under one suffix, which is what a tunnel looks like, so their rules say `profile: off`; everything else
+ * stays switched on.
+ */
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { KINDS } from '../load/names.ts';
+import { start } from '../process.ts';
+import type { Contender, Setup } from './contender.ts';
+
+const CLI = fileURLToPath(new URL('../../../dist/cli/sallyport.js', import.meta.url));
+
+export const sallyport: Contender = {
+  name: 'sallyport',
+  missing: () => (existsSync(CLI) ? null : 'dist/cli/sallyport.js is not there: run npm run build'),
+  start(setup) {
+    writeSallyport(setup);
+    return startSallyport(setup);
+  },
+};
+
+/** Port of the control server that belongs to a setup. */
+export const controlPort = (setup: Setup): number =>
+  setup.port < 32_768 ? setup.port + 20_000 : setup.port - 20_000;
+
+export const auditDirectory = (setup: Setup): string => join(setup.directory, 'audit');
+
+export function startSallyport(setup: Setup) {
+  const command = [process.execPath, CLI, 'serve', '--config', join(setup.directory, 'sallyport.yaml')];
+  return start(command, setup.core, join(setup.directory, 'output.log'));
+}
+
+/** Writes settings and policy. JSON is YAML too. */
+export function writeSallyport(setup: Setup): void {
+  const { directory, port, authorities, denyList } = setup;
+  const settings = {
+    listen: { addresses: [`127.0.0.1:${port}`] },
+    http: { listen: `127.0.0.1:${controlPort(setup)}` },
+    workers: 1,
+    policies: [join(directory, 'policy.yaml')],
+    upstreams: { default: { servers: authorities.map((authority) => `127.0.0.1:${authority}`) } },
+    cache: { memory: '256MiB' },
+    audit: { directory: auditDirectory(setup) },
+    detect: { stateDirectory: join(directory, 'detect') },
+    limits: { pendingPerClient: 65_535 },
+    log: { level: 'info', format: 'json' },
+  };
+  const names = [`*.${KINDS.hit.suffix}`, `*.${KINDS.miss.suffix}`];
+  const policy = {
+    sets: {
+      bench: {
+        allow: [{ names, reason: 'Names of the bench.', profile: 'off' }],
+        ...(denyList !== null && {
+          lists: [{ file: denyList, action: 'deny', reason: 'Denied names of the bench.' }],
+        }),
+      },
+    },
+    groups: { everyone: { clients: ['0.0.0.0/0', '::/0'], sets: ['bench'] } },
+  };
+  writeFileSync(join(directory, 'sallyport.yaml'), JSON.stringify(settings, null, 2));
+  writeFileSync(join(directory, 'policy.yaml'), JSON.stringify(policy, null, 2));
+}
