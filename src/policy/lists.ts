@@ -3,6 +3,7 @@ import { nameText } from '../wire/index.ts';
 import { EntryKind } from './layout.ts';
 import { LineReader, type ListedName, type ReportLine } from './list-reader.ts';
 import type { ListFault, ListSource } from './source.ts';
+import { ZoneListReader } from './zone-list-reader.ts';
 
 export interface ListSummary {
   /** Id of the list's rule. */
@@ -14,6 +15,8 @@ export interface ListSummary {
   readonly badLines: number;
   /** Faults counted but not listed, because a list reports at most FAULTS_PER_LIST_MAX of them. */
   readonly faultsOmitted: number;
+  /** Records of a response policy zone that are not done here, by what they are. */
+  readonly unsupported: Readonly<Record<string, number>>;
 }
 
 /** More would bury the one that matters. */
@@ -61,6 +64,10 @@ export function readList(
     names++;
     take(reader);
   }
+  const unsupported = reader instanceof ZoneListReader ? [...reader.unsupported] : [];
+  for (const [what, count] of unsupported) {
+    faults.push({ severity: 'warning', file, line: null, ...describeUnsupported(what, count, action) });
+  }
   const whole = (problem: string, instead: string): void =>
     void faults.push({ severity: 'error', file, line: null, problem, instead });
   if (names === 0) {
@@ -84,12 +91,41 @@ export function readList(
       instead: `correct the ${FAULTS_PER_LIST_MAX} that are listed and check again`,
     });
   }
-  return { rule: id, file, names, badLines, faultsOmitted };
+  return { rule: id, file, names, badLines, faultsOmitted, unsupported: Object.fromEntries(unsupported) };
 }
 
-function openList(list: ListSource, report: ReportLine): LineReader {
-  if (list.format === 'rpz') throw new RangeError('format rpz is not read');
-  return new LineReader(list.octets, list.format, list.match, report);
+function openList(
+  { octets, format, match, description }: ListSource,
+  report: ReportLine,
+): LineReader | ZoneListReader {
+  if (format === 'rpz') return new ZoneListReader(octets, description.action === 'allow', report);
+  return new LineReader(octets, format, match, report);
+}
+
+/** What a response policy zone has that is not done here, and what happens instead. */
+function describeUnsupported(
+  what: string,
+  count: number,
+  action: 'allow' | 'deny',
+): Pick<ListFault, 'problem' | 'instead'> {
+  if (what === 'data') {
+    const effect =
+      action === 'deny' ? 'the names are denied and the data is not served' : 'they allow nothing';
+    return {
+      problem: `${count} records have data of their own; ${effect}`,
+      instead: 'a zone under local: to serve data',
+    };
+  }
+  if (what === 'rpz-tcp-only') {
+    return {
+      problem: `${count} records ask for TCP only and are left out`,
+      instead: 'CNAME . to deny, or nothing',
+    };
+  }
+  return {
+    problem: `${count} triggers of kind ${what} are left out; a forwarder cannot see what they look at`,
+    instead: 'triggers on the name that is asked',
+  };
 }
 
 /** How many names to expect of a list, and how many octets they may take, from one fast look at the file. */
