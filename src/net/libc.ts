@@ -5,6 +5,7 @@
  * no cost, while a typed array or a bigint is looked at first. `recvmmsg` and `sendmmsg` go through `syscall`: musl's
  * `sendmmsg` sends one at a time, and the layouts here are the kernel's own (see mmsg.ts).
  */
+import { readFileSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 
 /** Numbers of <sys/socket.h>, <netinet/in.h>, <sys/epoll.h> for Linux on x64 and arm64. */
@@ -28,12 +29,10 @@ export const PMTUDISC_OMIT = 5;
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
 export const EPOLL_CTL_ADD = 1;
-export const EPOLL_CTL_DEL = 2;
 export const EPOLLIN = 1;
 
 export const EINTR = 4;
 export const EAGAIN = 11;
-export const ENOBUFS = 105;
 export const ECONNREFUSED = 111;
 
 const CALL_NUMBERS: Partial<Record<NodeJS.Architecture, { recvmmsg: number; sendmmsg: number }>> = {
@@ -49,6 +48,9 @@ export interface Libc {
   connect(fd: number, address: number, length: number): number;
   getsockname(fd: number, address: number, length: number): number;
   close(fd: number): number;
+  /** Has `fd` closed when this thread ends without closing it, be it killed: `forget` takes that back. */
+  closeWithThread(fd: number): void;
+  forget(fd: number): void;
   epollCreate(): number;
   epollControl(epoll: number, operation: number, fd: number, event: number): number;
   epollWait(epoll: number, events: number, count: number): number;
@@ -86,10 +88,16 @@ async function bindLibc(numbers: { recvmmsg: number; sendmmsg: number }): Promis
   if (typeof koffi.node?.poll !== 'function')
     throw new Error('this version has no node.poll; 3.3 or later does');
   const library = koffi.load(null);
+  pinLibrary(library.func('void *dlopen(const char *, int)'));
   const epollCreate = library.func('int epoll_create1(int)');
   const epollWait = library.func('int epoll_wait(int, uintptr_t, int, int)');
   const call = library.func('long syscall(long, int, uintptr_t, unsigned int, int, uintptr_t)');
   const { recvmmsg, sendmmsg } = numbers;
+  // Node runs these hooks however a worker ends, also when it is terminated or out of memory and no JavaScript runs.
+  const addHook = library.func('int napi_add_env_cleanup_hook(uintptr_t, uintptr_t, uintptr_t)');
+  const removeHook = library.func('int napi_remove_env_cleanup_hook(uintptr_t, uintptr_t, uintptr_t)');
+  const { env } = koffi.node;
+  const closeAddress = library.symbol('close');
   const EPOLL_CLOEXEC = 0o2000000;
   return {
     socket: library.func('int socket(int, int, int)'),
@@ -98,6 +106,8 @@ async function bindLibc(numbers: { recvmmsg: number; sendmmsg: number }): Promis
     connect: library.func('int connect(int, uintptr_t, uint32_t)'),
     getsockname: library.func('int getsockname(int, uintptr_t, uintptr_t)'),
     close: library.func('int close(int)'),
+    closeWithThread: (fd) => addHook(env, closeAddress, fd),
+    forget: (fd) => removeHook(env, closeAddress, fd),
     epollCreate: () => epollCreate(EPOLL_CLOEXEC),
     epollControl: library.func('int epoll_ctl(int, int, int, uintptr_t)'),
     epollWait: (epoll, events, count) => epollWait(epoll, events, count, 0),
@@ -107,6 +117,17 @@ async function bindLibc(numbers: { recvmmsg: number; sendmmsg: number }): Promis
     addressOf: (octets) => Number(koffi.address(octets)),
     poll: (fd, ring) => koffi.node.poll(fd, ring),
   };
+}
+
+/**
+ * Keeps koffi's own library in memory until the process ends. When a worker that alone uses it is terminated, Node unloads
+ * the library while the event loop still has to call into it to close the poll handle, and the process would crash.
+ */
+function pinLibrary(dlopen: (path: string, flags: number) => unknown): void {
+  const RTLD_NOW_NOLOAD_NODELETE = 0x2 | 0x4 | 0x1000;
+  const path = /^(?:\S+ +){5}(.*koffi\.node)$/m.exec(readFileSync('/proc/self/maps', 'utf8'))?.[1];
+  if (path === undefined || !dlopen(path, RTLD_NOW_NOLOAD_NODELETE))
+    throw new Error('its library cannot be pinned');
 }
 
 /** What the kernel said, as Node would report it. `doing` ends with what it was done to, such as `connect 192.0.2.1`. */

@@ -12,7 +12,7 @@
  * callback of the poll handle.
  */
 import type { Libc, Poll } from './libc.ts';
-import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLIN, systemError } from './libc.ts';
+import { EPOLL_CTL_ADD, EPOLLIN, systemError } from './libc.ts';
 
 /** Something readable. `drain` reads a bounded number of batches. */
 export interface Watched {
@@ -30,6 +30,7 @@ export class Watch {
   readonly #eventsAddress: number;
   /** Sockets by their descriptor, which the kernel keeps small and unique. */
   readonly #watched = new Map<number, Watched>();
+  readonly #ready = new Int32Array(READY_COUNT);
   #epoll = -1;
   #poll: Poll | null = null;
   #scheduled = false;
@@ -37,21 +38,22 @@ export class Watch {
   constructor(libc: Libc) {
     this.#libc = libc;
     this.#eventsAddress = libc.addressOf(new Uint8Array(this.#events.buffer));
-    // A worker that ends without closing would leave its sockets in the SO_REUSEPORT group, where they swallow queries.
-    process.once('exit', this.#closeAll);
   }
 
   /** From now on `watched.drain` is called while `fd` is readable or has an error to tell. */
   add(fd: number, watched: Watched): void {
     if (this.#poll === null) this.#open();
-    this.#control(EPOLL_CTL_ADD, fd);
+    this.#enter(fd);
     this.#watched.set(fd, watched);
+    // The socket of a worker that died would stay in the SO_REUSEPORT group and swallow its share of the queries.
+    this.#libc.closeWithThread(fd);
   }
 
   /** Ends watching and closes the descriptor. With the last one gone nothing keeps the process alive. */
   closeSocket(fd: number): void {
     if (!this.#watched.delete(fd)) return;
-    this.#control(EPOLL_CTL_DEL, fd);
+    this.#libc.forget(fd);
+    // Closing takes it out of the epoll set as well: no other descriptor refers to the socket.
     this.#libc.close(fd);
     if (this.#watched.size === 0) this.#close();
   }
@@ -59,21 +61,23 @@ export class Watch {
   #open(): void {
     this.#epoll = this.#libc.epollCreate();
     if (this.#epoll < 0) throw systemError(this.#libc.errno(), 'epoll_create1', 'watching sockets');
+    this.#libc.closeWithThread(this.#epoll);
     this.#poll = this.#libc.poll(this.#epoll, this.#ring);
   }
 
   #close(): void {
     this.#poll?.close();
     this.#poll = null;
+    this.#libc.forget(this.#epoll);
     this.#libc.close(this.#epoll);
     this.#epoll = -1;
   }
 
-  #control(operation: number, fd: number): void {
+  #enter(fd: number): void {
     this.#events[0] = EPOLLIN;
     this.#events[DATA_WORD] = fd;
     this.#events[DATA_WORD + 1] = 0;
-    if (this.#libc.epollControl(this.#epoll, operation, fd, this.#eventsAddress) < 0) {
+    if (this.#libc.epollControl(this.#epoll, EPOLL_CTL_ADD, fd, this.#eventsAddress) < 0) {
       throw systemError(this.#libc.errno(), 'epoll_ctl', `watching descriptor ${fd}`);
     }
   }
@@ -92,13 +96,5 @@ export class Watch {
     // Adding and closing sockets while draining writes to the first event: the descriptors are read out beforehand.
     for (let i = 0; i < ready; i++) this.#ready[i] = this.#events[i * EVENT_WORDS + DATA_WORD];
     for (let i = 0; i < ready; i++) this.#watched.get(this.#ready[i])?.drain();
-  };
-
-  readonly #ready = new Int32Array(READY_COUNT);
-
-  readonly #closeAll = (): void => {
-    for (const fd of this.#watched.keys()) this.#libc.close(fd);
-    this.#watched.clear();
-    if (this.#poll !== null) this.#close();
   };
 }
