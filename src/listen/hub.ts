@@ -69,6 +69,11 @@ export class Hub {
     if (this.#open.size === 0) this.#onEmpty?.();
   }
 
+  /** A connection goes on as another one, which enters at once. */
+  pass(connection: Closable): void {
+    if (this.#open.delete(connection)) this.counters.open--;
+  }
+
   /** Ends every connection and resolves when none is left, after `graceMs` at the latest. */
   async empty(graceMs: number): Promise<void> {
     if (this.#open.size === 0) return;

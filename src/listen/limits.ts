@@ -26,6 +26,8 @@ export interface LimitSettings {
   readonly messageMs: number;
   /** Milliseconds for a TLS handshake. */
   readonly handshakeMs: number;
+  /** TLS handshakes begun in a second, in all; a quarter of it for one address. A full one costs about a millisecond. */
+  readonly handshakesPerSecond: number;
   /** Octets of output a client may leave unread before it is no longer read from. */
   readonly unreadMax: number;
   /** Octets of unread output of a thread in all; beyond them the connection with the most goes. */
@@ -46,6 +48,7 @@ export const DEFAULT_LIMITS: LimitSettings = Object.freeze({
   idleMs: 30_000,
   messageMs: 5_000,
   handshakeMs: 5_000,
+  handshakesPerSecond: 400,
   unreadMax: 256 * 1024,
   unreadTotalMax: 64 * 1024 * 1024,
   slowReaderMs: 5_000,
@@ -76,6 +79,10 @@ export class ConnectionLimits {
   readonly messages: MessagePool;
   readonly #tracked = new Set<Tracked>();
   readonly #perAddress = new Map<string, number>();
+  /** Handshakes begun in the second that started at `#secondMs`, by address; bounded by `handshakesPerSecond`. */
+  readonly #handshakes = new Map<string, number>();
+  #handshakesAll = 0;
+  #secondMs = 0;
   #unread = 0;
   #timer: NodeJS.Timeout | null = null;
 
@@ -127,6 +134,23 @@ export class ConnectionLimits {
     this.#tracked.add(connection);
     this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
     this.#timer ??= setInterval(this.#sweep, SWEEP_MS).unref();
+    return true;
+  }
+
+  /** Whether a client may begin a TLS handshake now; counts it if so. */
+  mayShakeHands(address: string): boolean {
+    const { handshakesPerSecond, isForwarder } = this.settings;
+    const nowMs = this.now();
+    if (nowMs - this.#secondMs >= 1000) {
+      this.#secondMs = nowMs;
+      this.#handshakesAll = 0;
+      this.#handshakes.clear();
+    }
+    const own = this.#handshakes.get(address) ?? 0;
+    if (this.#handshakesAll >= handshakesPerSecond) return false;
+    if (own >= handshakesPerSecond / 4 && !isForwarder(address)) return false;
+    this.#handshakesAll++;
+    this.#handshakes.set(address, own + 1);
     return true;
   }
 
