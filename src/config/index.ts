@@ -2,13 +2,14 @@
 export { type Endpoint, isLoopback, type UpstreamServer } from './endpoint.ts';
 export { type Fault, formatFaults, type Severity } from './fault.ts';
 export {
+  faultOfList,
   type LoadedPolicies,
   loadPolicies,
   type PolicyOutcome,
   type PolicyRequest,
-  type ZoneReader,
 } from './load-policies.ts';
 export { type LoadedSettings, loadSettings, SETTINGS_FILE, type SettingsRequest } from './load-settings.ts';
 export { publishedFiles } from './reference.ts';
 export { type PoolSettings, Settings } from './settings.ts';
+export { judgeWildcard } from './suffix-guard.ts';
 export type { Milliseconds, Octets } from './units.ts';

@@ -3,19 +3,12 @@
  * cannot be meant. What comes out is what the policy room compiles; with one fault nothing comes out.
  */
 import { dirname } from 'node:path';
-import type { LocalRrset, PolicySource, RecordFault } from '../policy/index.ts';
+import { type ListFault, type PolicySource, parseLocalZone, type RecordFault } from '../policy/index.ts';
 import { type Fault, nearestWord, type Path, sortFaults } from './fault.ts';
 import { findFiles, readPolicyFile, whole } from './policy-files.ts';
 import { type LocatedZone, type PolicyPart, readPolicy } from './policy-reader.ts';
 import { findUnusedSets, findVainRoutes } from './policy-sense.ts';
 import type { YamlSource } from './yaml-source.ts';
-
-/** Reads the records of a local zone; in `faults` their positions. */
-export type ZoneReader = (
-  zone: Uint8Array,
-  records: readonly string[],
-  ttlSeconds: number,
-) => { readonly rrsets: readonly LocalRrset[]; readonly faults: readonly RecordFault[] };
 
 export interface PolicyRequest {
   /** Files, or directories whose *.yaml files are all read. */
@@ -24,7 +17,6 @@ export interface PolicyRequest {
   readonly pools: readonly string[];
   /** Wall clock, milliseconds since 1970: tells what has expired. */
   readonly nowMs: number;
-  readonly readZone: ZoneReader;
 }
 
 export interface LoadedPolicies {
@@ -41,14 +33,14 @@ export type PolicyOutcome = LoadedPolicies | { readonly faults: readonly Fault[]
 export function loadPolicies(request: PolicyRequest): PolicyOutcome {
   const { files, faults } = findFiles(request.paths);
   const parts = files.map((file) => readPolicy(readPolicyFile(file), dirname(file), request.nowMs));
-  const outcome = joinPolicies(parts, request, faults);
+  const outcome = joinPolicies(parts, request.pools, faults);
   return 'faults' in outcome ? outcome : { ...outcome, files };
 }
 
 /** Joins what was read from files; `found` are faults that are known already. */
 export function joinPolicies(
   parts: readonly PolicyPart[],
-  { pools, readZone }: Pick<PolicyRequest, 'pools' | 'readZone'>,
+  pools: readonly string[],
   found: readonly Fault[],
 ):
   | { readonly source: PolicySource; readonly warnings: readonly Fault[] }
@@ -60,7 +52,10 @@ export function joinPolicies(
   const setNames = sets.map(({ name }) => name);
   const groupNames = groups.map(({ name }) => name);
 
-  const local = zones.map((zone) => ({ zone, read: readZone(zone.zone, zone.records, zone.ttlSeconds) }));
+  const local = zones.map((zone) => ({
+    zone,
+    read: parseLocalZone(zone.zone, zone.ttlSeconds, zone.records),
+  }));
   const isReadable = parts.every((part) => part.faults.every(({ severity }) => severity !== 'fault'));
   const faults = [
     ...found,
@@ -205,9 +200,27 @@ function claimedTwice(parts: readonly PolicyPart[]): Fault[] {
 
 function recordFaults({ source, path }: LocatedZone, faults: readonly RecordFault[]): Fault[] {
   return faults.map(({ index, problem, instead }) =>
-    source.fault('fault', [...path, 'records', index], problem, instead),
+    source.fault('fault', [...path, 'records', index], problem, imperative(instead)),
   );
 }
+
+/** A fault of a list file, as the policy room found it while compiling. */
+export const faultOfList = ({ severity, file, line, problem, instead }: ListFault): Fault => ({
+  severity: severity === 'error' ? 'fault' : 'warning',
+  file,
+  line: line ?? 0,
+  column: line === null ? 0 : 1,
+  path: '',
+  what: problem,
+  instead: imperative(instead),
+  excerpt: null,
+});
+
+/** The policy room says what to write as a noun; here it becomes a sentence. */
+const imperative = (instead: string): string =>
+  instead === '' || /^(write|correct|remove|use|put|fetch|split) /.test(instead)
+    ? instead
+    : `write ${instead}`;
 
 const nobody = (parts: readonly PolicyPart[]): Fault => {
   const file = parts.length === 0 ? 'policies' : parts.map((part) => part.source.file).join(', ');

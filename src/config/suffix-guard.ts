@@ -4,7 +4,7 @@
  * suffixes of hosting companies in its private part.
  */
 import { parse } from 'tldts';
-import type { PatternSource } from '../policy/index.ts';
+import type { ListFault, PatternSource } from '../policy/index.ts';
 import { nameText } from '../wire/index.ts';
 
 export type Reach =
@@ -46,12 +46,33 @@ const ABOVE_SHARED = new Set([
 ]);
 
 /** How far the wildcard reaches; a pattern without wildcard reaches one owner. */
-export function reachOf(pattern: PatternSource): Reach {
-  if (pattern.kind === 'exact') return 'one-owner';
-  const name = nameText(pattern.name);
+export const reachOf = ({ kind, name }: PatternSource): Reach =>
+  kind === 'exact' ? 'one-owner' : reachBelow(nameText(name));
+
+/** What is wrong with a wildcard in an allow list, for `compilePolicy`; `name` is what stands behind the star or plus. */
+export function judgeWildcard(name: string): Pick<ListFault, 'severity' | 'problem' | 'instead'> | null {
+  const reach = reachBelow(name.replace(/(?<=.)\.$/, ''));
+  if (reach === 'one-owner') return null;
+  const instead =
+    'the names that are needed; in a rule a wildcard may have "unsafeWildcard: why this is right"';
+  if (reach === 'public') {
+    return {
+      severity: 'error',
+      problem: `a wildcard over "${name}" covers names that anybody can register`,
+      instead,
+    };
+  }
+  return {
+    severity: 'warning',
+    problem: `a wildcard over "${name}" covers names of all customers of a shared service`,
+    instead,
+  };
+}
+
+function reachBelow(name: string): Reach {
   if (name === '.') return 'public';
-  const found = parse(name, { allowPrivateDomains: true, validateHostname: false, extractHostname: false });
   if (ABOVE_SHARED.has(name)) return 'shared';
+  const found = parse(name, { allowPrivateDomains: true, validateHostname: false, extractHostname: false });
   if (found.publicSuffix !== name) return 'one-owner';
   if (found.isPrivate === true) return 'shared';
   // The list's last rule makes every unknown top-level name a suffix; only the reserved ones are known to be nobody's.
