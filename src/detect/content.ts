@@ -1,0 +1,245 @@
+/**
+ * How much a name says: bits of the labels below its zone, beyond what the zone's names said before.
+ *
+ * A label is read as words between hyphens and underscores, letters followed by a number being two words. A word costs
+ *
+ *    nothing new     the whole name was asked before: 0
+ *    known word      the logarithm of how many words the zone has shown
+ *    common word     the logarithm of how many common words there are
+ *    new word        what the character model asks for it, at most what its alphabet can hold (hex 4 bits an octet, …)
+ *
+ * That is the price list of an adaptive coder, so `bits` bounds from above what the name can carry to someone who knows
+ * the same history (after Paxson et al. 2013). `payload` is the share of it that reads like encoded data rather than
+ * like words; loud channels are cut by it, slow ones by `bits`.
+ */
+import type { Question } from '../wire/index.ts';
+import { COMMON_TOKEN_BITS, COMMON_TOKENS } from './common-tokens.ts';
+import { TRIGRAM_COSTS } from './ngrams.ts';
+import type { Seen } from './seen.ts';
+import {
+  SYMBOL_COUNT,
+  SYMBOL_DIGIT_0,
+  SYMBOL_HYPHEN,
+  SYMBOL_OTHER,
+  SYMBOL_UNDERSCORE,
+  SYMBOLS,
+} from './symbols.ts';
+
+/** Most words of one name that are looked at one by one; 255 octets hold at most 127. */
+const WORDS_MAX = 128;
+
+/** Words with more characters than this are charged by alphabet alone once the model has seen so many. */
+const DIGIT_BITS = 3.3219;
+const HEX_BITS = 4;
+const LETTER_BITS = 4.7004;
+const ALNUM_BITS = 5.1699;
+const OTHER_BITS = 8;
+
+/** Bits a character below which a word reads like language, and above which it reads like data. */
+const LANGUAGE_RATE = 3.5;
+const DATA_RATE = 5.0;
+const LANGUAGE_SHARE = 0.3;
+
+const LOG2 = Float32Array.from({ length: 4096 }, (_, n) => Math.log2(n + 2));
+/** log2(n + 2) without a call for small n. */
+export const log2 = (n: number): number => (n < 4096 ? LOG2[n] : Math.log2(n + 2));
+
+/** Reads questions one after the other; its fields describe the last one. Allocates nothing after it is made. */
+export class Content {
+  /** Upper bound of what the name says. */
+  bits = 0;
+  /** The part of `bits` that reads like encoded data. */
+  payload = 0;
+  /** Octets of the labels below the zone, with their length octets. */
+  octets = 0;
+  /** Longest word, octets. */
+  longest = 0;
+  /** Words not met in the zone before. */
+  newWords = 0;
+  /** Octets other than letters, digits, hyphen and underscore. */
+  oddOctets = 0;
+  /** Labels below the zone. */
+  labels = 0;
+  /** Class and length of each label, hashed: equal for names of one form. */
+  shape = 0;
+  isNewName = false;
+  readonly #seen: Seen;
+  readonly #common: Int32Array;
+  readonly #seed: number;
+  readonly #words = new Int32Array(WORDS_MAX);
+  #wordCount = 0;
+  #nameA = 0;
+  #nameB = 0;
+  #zone = 0;
+
+  constructor(seen: Seen, seed: number) {
+    this.#seen = seen;
+    this.#seed = seed;
+    this.#common = new Int32Array(4096);
+    for (const token of COMMON_TOKENS) {
+      let hash = seed;
+      for (let i = 0; i < token.length; i++) hash = step(hash, token.charCodeAt(i));
+      for (let slot = spread(hash) & 4095; ; slot = (slot + 1) & 4095) {
+        if (this.#common[slot] === hash) break;
+        if (this.#common[slot] === 0) {
+          this.#common[slot] = hash;
+          break;
+        }
+      }
+    }
+  }
+
+  /**
+   * Reads labels `from` to `to` − 1, which lie below the zone. `zone`: hash of the zone. `zoneWords`: how many words the
+   * zone has shown. `day`: days since 1970.
+   */
+  read(question: Question, from: number, to: number, zone: number, zoneWords: number, day: number): void {
+    const labels = to - from;
+    this.bits = 0;
+    this.payload = 0;
+    this.longest = 0;
+    this.newWords = 0;
+    this.oddOctets = 0;
+    this.shape = 0;
+    this.labels = labels;
+    this.#wordCount = 0;
+    this.#zone = zone;
+    this.isNewName = false;
+    this.octets = 0;
+    if (labels <= 0) return;
+    const { name, labelAt } = question;
+    const start = labelAt[from];
+    const end = to === question.labelCount ? question.length - 1 : labelAt[to];
+    this.octets = end - start;
+    // Two hashes of the name; the question's own is only 32 bits wide.
+    let second = this.#seed ^ 0x2f0b4a27;
+    for (let i = start; i < end; i++) second = step(second, name[i]);
+    this.#nameA = spread(question.suffixHash[from]);
+    this.#nameB = spread(second ^ zone);
+    if (this.#seen.has(this.#nameA, this.#nameB, day)) return;
+    this.isNewName = true;
+    for (let label = from; label < to; label++) {
+      this.#readLabel(name, labelAt[label] + 1, labelAt[label] + 1 + name[labelAt[label]], zoneWords, day);
+    }
+    // How many labels there are, and where words end, is a choice too.
+    this.bits += labels;
+  }
+
+  /** Remembers the name and its words, once it has been decided that they leave. Returns the number of new words. */
+  learn(day: number): number {
+    if (!this.isNewName) return 0;
+    this.#seen.add(this.#nameA, this.#nameB, day);
+    for (let i = 0; i < this.#wordCount; i++) {
+      const word = this.#words[i];
+      this.#seen.add(spread(word ^ this.#zone), Math.imul(word, 0x85ebca6b) ^ this.#zone, day);
+    }
+    return this.#wordCount;
+  }
+
+  #readLabel(name: Uint8Array, at: number, end: number, zoneWords: number, day: number): void {
+    let start = at;
+    let classes = 0;
+    for (let i = at; i <= end; i++) {
+      const symbol = i === end ? 0 : SYMBOLS[name[i]];
+      if (symbol === SYMBOL_OTHER) this.oddOctets++;
+      const isBreak = i === end || symbol === SYMBOL_HYPHEN || symbol === SYMBOL_UNDERSCORE;
+      if (!isBreak) {
+        classes |= symbol >= SYMBOL_DIGIT_0 ? 2 : 1;
+        continue;
+      }
+      if (i > start) this.#readRun(name, start, i, zoneWords, day);
+      start = i + 1;
+    }
+    this.shape = step(this.shape, ((end - at) << 2) | classes);
+  }
+
+  /** A run without hyphens: one word, or letters and the number behind them as two. */
+  #readRun(name: Uint8Array, at: number, end: number, zoneWords: number, day: number): void {
+    let digitsAt = end;
+    while (digitsAt > at && SYMBOLS[name[digitsAt - 1]] >= SYMBOL_DIGIT_0 && name[digitsAt - 1] <= 57)
+      digitsAt--;
+    let isSplit = digitsAt > at && digitsAt < end && end - digitsAt <= 6;
+    for (let i = at; isSplit && i < digitsAt; i++) if (SYMBOLS[name[i]] >= SYMBOL_DIGIT_0) isSplit = false;
+    if (!isSplit) {
+      this.#readWord(name, at, end, zoneWords, day);
+      return;
+    }
+    this.#readWord(name, at, digitsAt, zoneWords, day);
+    this.#readWord(name, digitsAt, end, zoneWords, day);
+  }
+
+  #readWord(name: Uint8Array, at: number, end: number, zoneWords: number, day: number): void {
+    const length = end - at;
+    let hash = this.#seed;
+    let a = 0;
+    let b = 0;
+    let cost = 0;
+    let digits = 0;
+    let hex = 0;
+    let odd = 0;
+    for (let i = at; i < end; i++) {
+      const octet = name[i];
+      const symbol = SYMBOLS[octet];
+      hash = step(hash, octet);
+      cost += TRIGRAM_COSTS[(a * SYMBOL_COUNT + b) * SYMBOL_COUNT + symbol];
+      a = b;
+      b = symbol;
+      if (symbol >= SYMBOL_DIGIT_0 && symbol < SYMBOL_HYPHEN) {
+        digits++;
+        hex++;
+      } else if (symbol <= 6) hex++;
+      else if (symbol === SYMBOL_OTHER) odd++;
+    }
+    cost += TRIGRAM_COSTS[(a * SYMBOL_COUNT + b) * SYMBOL_COUNT];
+    if (length > this.longest) this.longest = length;
+    if (this.#isCommon(hash)) {
+      this.bits += COMMON_TOKEN_BITS;
+      return;
+    }
+    const word = spread(hash);
+    if (this.#seen.has(spread(word ^ this.#zone), Math.imul(word, 0x85ebca6b) ^ this.#zone, day)) {
+      const bits = log2(zoneWords) + 1;
+      this.bits += bits;
+      this.payload += bits * LANGUAGE_SHARE;
+      return;
+    }
+    if (this.#wordCount < WORDS_MAX) this.#words[this.#wordCount++] = word;
+    this.newWords++;
+    let capacity: number;
+    if (digits === length) capacity = DIGIT_BITS;
+    else if (odd > 0) capacity = OTHER_BITS;
+    else if (hex === length && length >= 4) capacity = HEX_BITS;
+    else capacity = digits === 0 ? LETTER_BITS : ALNUM_BITS;
+    const model = cost / 16;
+    const bits = Math.min(model, capacity * length) + 1;
+    this.bits += bits;
+    this.payload += bits * shareOfData(model / length, length, digits);
+  }
+
+  #isCommon(hash: number): boolean {
+    for (let slot = spread(hash) & 4095; this.#common[slot] !== 0; slot = (slot + 1) & 4095) {
+      if (this.#common[slot] === hash) return true;
+    }
+    return false;
+  }
+}
+
+/** How much of a new word reads like data: by bits a character, less for short words and plain numbers. */
+function shareOfData(rate: number, length: number, digits: number): number {
+  if (digits === length) return length <= 3 ? 0.3 : length <= 8 ? 0.5 : 1;
+  if (rate <= LANGUAGE_RATE) return LANGUAGE_SHARE;
+  const share =
+    rate >= DATA_RATE
+      ? 1
+      : LANGUAGE_SHARE + ((1 - LANGUAGE_SHARE) * (rate - LANGUAGE_RATE)) / (DATA_RATE - LANGUAGE_RATE);
+  return length <= 4 ? share * 0.6 : share;
+}
+
+const step = (hash: number, octet: number): number => Math.imul(hash ^ octet, 0x01000193) ^ (hash >>> 13);
+
+/** Finishes a hash so that every bit of it depends on all octets. */
+export function spread(hash: number): number {
+  let h = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);
+  h = Math.imul(h ^ (h >>> 15), 0x846ca68b);
+  return h ^ (h >>> 16);
+}

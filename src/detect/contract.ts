@@ -1,0 +1,83 @@
+/** What crosses the door of the detect room: profiles, alarms, charges and verdicts. */
+
+/** How closely a rule wants its names watched; `strict` also holds below every shared suffix. */
+export type Profile = 'default' | 'strict' | 'off';
+
+/** What a client is known by: an IPv6 client by its /64, because it picks the rest itself. */
+export interface ClientKey {
+  readonly a: number;
+  readonly b: number;
+}
+
+/** Why a query must not leave. Made once for each verdict; repeated denials carry the same object. */
+export interface Alarm {
+  readonly rule: AlarmRule;
+  readonly scope: Scope;
+  /** Zone held to account, presentation form. */
+  readonly zone: string;
+  /** Bits counted against the bound that was broken. */
+  readonly scoreBits: number;
+  readonly limitBits: number;
+  readonly untilMs: number;
+  /** Sentences for people. */
+  readonly evidence: readonly string[];
+}
+
+export type AlarmRule =
+  /** One name carries more than a name may. */
+  | 'name'
+  /** The names of the last hour. */
+  | 'burst'
+  /** The answers of the last hour. */
+  | 'download'
+  /** The names of a day, of 30 days, of all clients, of all new zones. */
+  | 'day'
+  | 'month'
+  | 'domain'
+  | 'client';
+
+export type Scope = 'client+domain' | 'domain' | 'client';
+export type Action = 'alert' | 'block';
+
+/**
+ * What one query that leaves adds. One object per fast path, filled anew by each `check`; `writeCharge` packs it for the
+ * detector thread.
+ */
+export interface Charge {
+  /** The query was not let out. */
+  denied: boolean;
+  clientA: number;
+  clientB: number;
+  zoneA: number;
+  zoneB: number;
+  nowMs: number;
+  bits: number;
+  payloadBits: number;
+  octets: number;
+  type: number;
+  /** Multiple of the ordinary budget this zone has. */
+  trust: number;
+  /** The zone has no history here, is no known service and is not popular. */
+  isStranger: boolean;
+  /** Estimate of how many clients ask the zone. */
+  zoneClients: number;
+  /** Form of the name: equal for names whose labels have equal class and length. */
+  shape: number;
+}
+
+/** A decision of the slow view, to be applied by every fast path (they share one memory: once is enough). */
+export interface Verdict {
+  readonly scope: Scope;
+  readonly action: Action;
+  readonly rule: AlarmRule;
+  readonly clientA: number;
+  readonly clientB: number;
+  readonly zoneA: number;
+  readonly zoneB: number;
+  readonly scoreBits: number;
+  readonly limitBits: number;
+  readonly firstSeenMs: number;
+  readonly decidedAtMs: number;
+  readonly untilMs: number;
+  readonly evidence: readonly string[];
+}

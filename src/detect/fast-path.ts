@@ -1,0 +1,492 @@
+/**
+ * The test of one query, in the worker, after the policy and before anything leaves: synchronous, no allocation unless
+ * it raises an alarm.
+ *
+ * A name that carries an unmistakable payload is held at once. Otherwise what it adds is charged to its client and zone;
+ * the budget of an hour drains slowly, is shared by all workers, and is spent after a few loud names.
+ */
+import { nameText, Question } from '../wire/index.ts';
+import { Content, spread } from './content.ts';
+import type { Alarm, AlarmRule, Charge, Profile, Scope, Verdict } from './contract.ts';
+import { drained, LAST, Ledger } from './ledger.ts';
+import {
+  BLOCK_SECONDS,
+  DAY,
+  ESTABLISHED_CLIENTS,
+  ESTABLISHED_SECONDS,
+  FORM_CLIENTS,
+  HOUR,
+  LIMITS,
+  TRUST,
+} from './limits.ts';
+import {
+  CLIENT,
+  CLIENT_COLUMNS,
+  createDetectMemory,
+  type DetectMemory,
+  PAIR,
+  PAIR_COLUMNS,
+  ZONE,
+  ZONE_COLUMNS,
+} from './memory.ts';
+import { SERVICE_BUDGETS, type Service } from './profiles/services.ts';
+import { Seen } from './seen.ts';
+import { Zones } from './zones.ts';
+
+export interface FastPathOptions {
+  /** Seed of the questions that will be checked; the same in every thread that shares `memory`. */
+  readonly seed: number;
+  readonly memory?: DetectMemory;
+  /** Replaces the shipped table of known services. */
+  readonly services?: readonly Service[];
+}
+
+export interface FastPathCounters {
+  checked: number;
+  alarms: number;
+  /** Denied because a verdict holds. */
+  blocked: number;
+}
+
+export function createFastPath(options: FastPathOptions): FastPath {
+  return new FastPath(options);
+}
+
+/** Alarms that are kept to be shown again with each query they deny. */
+const ALARMS_MAX = 4096;
+
+const TYPE_CNAME = 5;
+const TYPE_TXT = 16;
+
+export class FastPath {
+  readonly counters: FastPathCounters = { checked: 0, alarms: 0, blocked: 0 };
+  /** What the last `check` found; handed to the slow view for queries that left. */
+  readonly charge: Charge = {
+    denied: false,
+    clientA: 0,
+    clientB: 0,
+    zoneA: 0,
+    zoneB: 0,
+    nowMs: 0,
+    bits: 0,
+    payloadBits: 0,
+    octets: 0,
+    type: 0,
+    trust: 1,
+    isStranger: false,
+    zoneClients: 0,
+    shape: 0,
+  };
+  readonly #zones: Zones;
+  readonly #content: Content;
+  readonly #pairs: Ledger;
+  readonly #zoneRows: Ledger;
+  readonly #clients: Ledger;
+  readonly #alarms = new Map<string, Alarm>();
+  #question: Question;
+  #trust = 1;
+  #pairA = 0;
+  #pairB = 0;
+  #zoneLabel = 0;
+
+  constructor(options: FastPathOptions) {
+    const memory = options.memory ?? createDetectMemory();
+    this.#zones = new Zones(options.seed, options.services);
+    this.#content = new Content(new Seen(memory.seen), options.seed);
+    this.#pairs = new Ledger(memory.pairs, PAIR_COLUMNS);
+    this.#zoneRows = new Ledger(memory.zones, ZONE_COLUMNS);
+    this.#clients = new Ledger(memory.clients, CLIENT_COLUMNS);
+    this.#question = new Question(options.seed);
+  }
+
+  /**
+   * Whether this query must not leave. `client[0 … clientLength)`: 4 or 16 octets. `nowMs`: wall clock, milliseconds since
+   * 1970. A query that passes is charged and its words are learnt.
+   */
+  check(
+    question: Question,
+    client: Uint8Array,
+    clientLength: number,
+    nowMs: number,
+    profile: Profile,
+  ): Alarm | null {
+    this.counters.checked++;
+    const { charge } = this;
+    const now = Math.floor(nowMs / 1000);
+    charge.nowMs = nowMs;
+    charge.type = question.type;
+    charge.denied = false;
+    charge.bits = 0;
+    charge.payloadBits = 0;
+    charge.octets = 0;
+    this.#locate(question, client, clientLength);
+    if (profile === 'off' || this.#zoneLabel <= 0) {
+      charge.trust = 1;
+      charge.isStranger = false;
+      // A name without labels below its zone tells the zone's owner nothing; a tenant's name is charged to its suffix.
+      if (profile === 'off' || !this.#zones.isShared) return null;
+    }
+    const zone = this.#zoneRows.open(charge.zoneA, charge.zoneB, now);
+    const pair = this.#pairs.open(this.#pairA, this.#pairB, now);
+    const zones = this.#zoneRows.ints;
+    const pairs = this.#pairs.ints;
+    const day = Math.floor(now / DAY);
+
+    if (pairs[pair + PAIR.BLOCKED] > now) return this.#held('client+domain', pairs[pair + PAIR.BLOCKED]);
+    if (zones[zone + ZONE.BLOCKED] > now) return this.#held('domain', zones[zone + ZONE.BLOCKED]);
+    this.#content.read(question, 0, this.#zoneLabel, charge.zoneA, zones[zone + ZONE.WORDS], day);
+    this.#noteClient(zone, now);
+    this.#judgeTrust(zone, now, profile);
+    const content = this.#content;
+    charge.octets = content.octets;
+    charge.bits = content.bits;
+    charge.payloadBits = content.payload * formShare(question, content);
+    charge.shape = content.shape;
+
+    if (charge.isStranger && content.bits >= 8) {
+      const row = this.#clients.find(charge.clientA, charge.clientB);
+      if (row >= 0 && this.#clients.ints[row + CLIENT.BLOCKED] > now)
+        return this.#held('client', this.#clients.ints[row + CLIENT.BLOCKED]);
+    }
+
+    const payload = charge.payloadBits;
+    const levels = this.#pairs.floats;
+    const elapsed = now - pairs[pair + LAST];
+    const burstLimit = LIMITS.burst * this.#trust;
+    const level = drained(levels[pair + PAIR.BURST], elapsed, burstLimit, HOUR);
+    if (payload > 0) {
+      if (payload >= LIMITS.name * this.#trust)
+        return this.#raise('name', question, pair, now, payload, LIMITS.name * this.#trust);
+      if (level + payload >= burstLimit)
+        return this.#raise('burst', question, pair, now, level + payload, burstLimit);
+    }
+    levels[pair + PAIR.BURST] = level + payload;
+    levels[pair + PAIR.DOWN] = drained(
+      levels[pair + PAIR.DOWN],
+      elapsed,
+      LIMITS.download * this.#trust,
+      HOUR,
+    );
+    pairs[pair + LAST] = now;
+    pairs[pair + PAIR.QUERIES]++;
+    pairs[pair + PAIR.OCTETS] += content.octets;
+    if (content.isNewName) {
+      zones[zone + ZONE.WORDS] += content.learn(day);
+      this.#noteForm(zone, content.shape);
+    }
+    zones[zone + LAST] = now;
+    return null;
+  }
+
+  /**
+   * Learns from the answer of a query that left. `octets`: of the response. Returns an alarm when the answers of the last
+   * hour carried too much; this answer has then already come, and the next query is held.
+   */
+  observe(
+    question: Question,
+    client: Uint8Array,
+    clientLength: number,
+    nowMs: number,
+    profile: Profile,
+    rcode: number,
+    octets: number,
+    distinctAnswers: number,
+  ): Alarm | null {
+    const carried = freeText(question.type, octets, distinctAnswers);
+    if (carried <= 0 || profile === 'off' || rcode > 3) return null;
+    this.#locate(question, client, clientLength);
+    if (this.#zoneLabel < 0) return null;
+    const now = Math.floor(nowMs / 1000);
+    const zone = this.#zoneRows.open(this.charge.zoneA, this.charge.zoneB, now);
+    this.#judgeTrust(zone, now, profile);
+    const pair = this.#pairs.open(this.#pairA, this.#pairB, now);
+    const levels = this.#pairs.floats;
+    levels[pair + PAIR.DOWN] += carried;
+    const limit = LIMITS.download * this.#trust;
+    if (levels[pair + PAIR.DOWN] < limit || this.#pairs.ints[pair + PAIR.BLOCKED] > now) return null;
+    return this.#raise('download', question, pair, now, levels[pair + PAIR.DOWN], limit);
+  }
+
+  /** Presentation form of the zone that the last `check` or `observe` of this question held to account. */
+  zoneText(question: Question): string {
+    return nameText(
+      question.name,
+      question.labelAt[Math.min(question.labelCount, Math.max(0, this.#zoneLabel))],
+    );
+  }
+
+  /** Makes a verdict of the slow view hold. Alerts change nothing here. */
+  apply(verdict: Verdict, zone: string): void {
+    if (verdict.action !== 'block') return;
+    const now = Math.floor(verdict.decidedAtMs / 1000);
+    const until = Math.floor(verdict.untilMs / 1000);
+    const alarm: Alarm = {
+      rule: verdict.rule,
+      scope: verdict.scope,
+      zone,
+      scoreBits: verdict.scoreBits,
+      limitBits: verdict.limitBits,
+      untilMs: verdict.untilMs,
+      evidence: verdict.evidence,
+    };
+    this.#setBlock(verdict, now, until);
+    this.#remember(alarmKey(verdict.scope, verdict), alarm);
+  }
+
+  /** Ends a block by hand. */
+  release(verdict: Pick<Verdict, 'scope' | 'clientA' | 'clientB' | 'zoneA' | 'zoneB'>, nowMs: number): void {
+    this.#setBlock(verdict, Math.floor(nowMs / 1000), 0);
+    this.#alarms.delete(alarmKey(verdict.scope, verdict));
+  }
+
+  #setBlock(
+    verdict: Pick<Verdict, 'scope' | 'clientA' | 'clientB' | 'zoneA' | 'zoneB'>,
+    now: number,
+    until: number,
+  ): void {
+    if (verdict.scope === 'client+domain') {
+      const row = this.#pairs.open(pairKeyA(verdict), pairKeyB(verdict), now);
+      this.#pairs.ints[row + PAIR.BLOCKED] = until;
+      // A row that holds a verdict is the last to be given up.
+      this.#pairs.floats[row + PAIR.BURST] = Math.max(
+        this.#pairs.floats[row + PAIR.BURST],
+        verdict === undefined ? 0 : LIMITS.burst,
+      );
+    } else if (verdict.scope === 'domain') {
+      const row = this.#zoneRows.open(verdict.zoneA, verdict.zoneB, now);
+      this.#zoneRows.ints[row + ZONE.BLOCKED] = until;
+      this.#zoneRows.floats[row + 3] = LIMITS.domain;
+    } else {
+      const row = this.#clients.open(verdict.clientA, verdict.clientB, now);
+      this.#clients.ints[row + CLIENT.BLOCKED] = until;
+      this.#clients.floats[row + 3] = LIMITS.client;
+    }
+  }
+
+  /** Finds zone and keys. `#zoneLabel` is the number of labels below the zone; −1 when nobody is held to account. */
+  #locate(question: Question, client: Uint8Array, clientLength: number): void {
+    const { charge } = this;
+    const zones = this.#zones;
+    zones.read(question);
+    let below = question.labelCount - zones.zoneLabels;
+    // A tenant without labels of its own below: its name is what is told, and the suffix is where.
+    if (below <= 0 && zones.isShared && question.labelCount > zones.suffixLabels)
+      below = question.labelCount - zones.suffixLabels;
+    // A name of one label is a question to the root.
+    if (question.labelCount <= 1) below = -1;
+    this.#zoneLabel = below;
+    let a = 0x1b873593;
+    let b = 0x5bd1e995;
+    const length = clientLength === 16 ? 8 : clientLength;
+    for (let i = 0; i < length; i++) {
+      a = Math.imul(a ^ client[i], 0x01000193);
+      b = Math.imul(b + client[i], 0x85ebca6b) ^ (b >>> 13);
+    }
+    charge.clientA = spread(a ^ question.seed);
+    charge.clientB = spread(b ^ question.seed);
+    const zoneHash = question.suffixHash[Math.max(0, below)];
+    charge.zoneA = spread(zoneHash);
+    charge.zoneB = spread(zoneHash ^ 0x6b43a9b5);
+    this.#pairA = pairKeyA(charge);
+    this.#pairB = pairKeyB(charge);
+    this.#question = question;
+  }
+
+  #judgeTrust(zone: number, now: number, profile: Profile): void {
+    const zones = this.#zoneRows.ints;
+    const { charge } = this;
+    const known = this.#zones.service;
+    const clients = count64(zones[zone + ZONE.CLIENTS_LOW], zones[zone + ZONE.CLIENTS_HIGH]);
+    charge.zoneClients = clients;
+    let trust: number;
+    let isStranger = false;
+    if (known !== null) trust = SERVICE_BUDGETS[known.service.kind];
+    else if (this.#zones.isShared)
+      trust = question0Tenant(this.#zoneLabel, this.#question, this.#zones) ? TRUST.tenant : TRUST.strict;
+    else if (this.#zones.isPopular) trust = TRUST.popular;
+    else if (now - zones[zone + ZONE.FIRST] >= ESTABLISHED_SECONDS && clients >= ESTABLISHED_CLIENTS)
+      trust = TRUST.established;
+    else {
+      trust = TRUST.stranger;
+      isStranger = true;
+    }
+    if (profile === 'strict' && known === null) trust = Math.min(trust, TRUST.stranger) * TRUST.strict;
+    else if (known === null && zones[zone + ZONE.FORM] === this.#content.shape) {
+      const sharing = count64(zones[zone + ZONE.FORM_CLIENTS_LOW], zones[zone + ZONE.FORM_CLIENTS_HIGH]);
+      if (sharing >= FORM_CLIENTS) trust *= TRUST.sharedForm;
+    }
+    this.#trust = trust;
+    charge.trust = trust;
+    charge.isStranger = isStranger;
+  }
+
+  #noteClient(zone: number, now: number): void {
+    const zones = this.#zoneRows.ints;
+    if (zones[zone + ZONE.FIRST] === 0) zones[zone + ZONE.FIRST] = now;
+    const bit = this.charge.clientA & 63;
+    zones[zone + (bit < 32 ? ZONE.CLIENTS_LOW : ZONE.CLIENTS_HIGH)] |= 1 << (bit & 31);
+    const clients = count64(zones[zone + ZONE.CLIENTS_LOW], zones[zone + ZONE.CLIENTS_HIGH]);
+    this.#zoneRows.floats[zone + 3] = Math.max(this.#zoneRows.floats[zone + 3], clients * 16);
+  }
+
+  /** Remembers the form that several clients share: a newcomer replaces one that nobody else used. */
+  #noteForm(zone: number, form: number): void {
+    const zones = this.#zoneRows.ints;
+    const bit = this.charge.clientA & 63;
+    if (zones[zone + ZONE.FORM] !== form) {
+      const sharing = count64(zones[zone + ZONE.FORM_CLIENTS_LOW], zones[zone + ZONE.FORM_CLIENTS_HIGH]);
+      if (sharing > 1) return;
+      zones[zone + ZONE.FORM] = form;
+      zones[zone + ZONE.FORM_CLIENTS_LOW] = 0;
+      zones[zone + ZONE.FORM_CLIENTS_HIGH] = 0;
+    }
+    zones[zone + (bit < 32 ? ZONE.FORM_CLIENTS_LOW : ZONE.FORM_CLIENTS_HIGH)] |= 1 << (bit & 31);
+  }
+
+  #raise(
+    rule: AlarmRule,
+    question: Question,
+    pair: number,
+    now: number,
+    score: number,
+    limit: number,
+  ): Alarm {
+    this.counters.alarms++;
+    this.charge.denied = true;
+    const until = now + BLOCK_SECONDS;
+    const pairs = this.#pairs.ints;
+    const zone = nameText(question.name, question.labelAt[Math.max(0, this.#zoneLabel)]);
+    const alarm: Alarm = {
+      rule,
+      scope: 'client+domain',
+      zone,
+      scoreBits: score,
+      limitBits: limit,
+      untilMs: until * 1000,
+      evidence: [
+        this.#sentence(rule, question, score, limit, zone),
+        `Before that, ${pairs[pair + PAIR.QUERIES]} queries with ${pairs[pair + PAIR.OCTETS]} octets below ${zone} had left.`,
+        this.#standing(zone),
+      ],
+    };
+    pairs[pair + PAIR.BLOCKED] = until;
+    pairs[pair + LAST] = now;
+    this.#pairs.floats[pair + PAIR.BURST] = Math.max(score, LIMITS.burst);
+    this.#remember(alarmKey('client+domain', this.charge), alarm);
+    return alarm;
+  }
+
+  #sentence(rule: AlarmRule, question: Question, score: number, limit: number, zone: string): string {
+    const name = nameText(question.name);
+    if (rule === 'download') {
+      return `Answers below ${zone} in types that carry free text brought ${Math.round(score)} octets within an hour; ${Math.round(limit)} are ordinary. Last: ${name}.`;
+    }
+    const what = `${this.#content.labels} labels, longest word ${this.#content.longest} characters, ${this.#content.newWords} words this zone had not shown`;
+    return rule === 'name'
+      ? `The name ${name} says about ${Math.round(score)} bits that read like data (${what}); one name may say ${Math.round(limit)}.`
+      : `Names below ${zone} said ${Math.round(score)} bits that read like data within an hour; ${Math.round(limit)} are ordinary. Last: ${name} (${what}).`;
+  }
+
+  #standing(zone: string): string {
+    const { charge } = this;
+    const known = this.#zones.service;
+    if (known !== null)
+      return `${zone} is known as: ${known.service.why}; its budget is ${charge.trust} times the ordinary one.`;
+    if (this.#zones.isShared)
+      return `${zone} lies on a suffix that strangers share, so the strict profile holds.`;
+    if (this.#zones.isPopular)
+      return `${zone} is a popular domain, asked here by about ${charge.zoneClients} clients.`;
+    return charge.isStranger
+      ? `${zone} has no history here: about ${charge.zoneClients} clients ask it.`
+      : `${zone} is known here: about ${charge.zoneClients} clients ask it.`;
+  }
+
+  /** The alarm of a block that holds; made anew when it was raised by another worker. */
+  #held(scope: Scope, until: number): Alarm {
+    this.counters.blocked++;
+    this.charge.denied = true;
+    const key = alarmKey(scope, this.charge);
+    const known = this.#alarms.get(key);
+    if (known !== undefined) return known;
+    const question = this.#question;
+    const zone = nameText(question.name, question.labelAt[Math.max(0, this.#zoneLabel)]);
+    const alarm: Alarm = {
+      rule: scope === 'domain' ? 'domain' : scope === 'client' ? 'client' : 'burst',
+      scope,
+      zone,
+      scoreBits: 0,
+      limitBits: 0,
+      untilMs: until * 1000,
+      evidence: [`A verdict on ${zone} holds until ${new Date(until * 1000).toISOString()}.`],
+    };
+    this.#remember(key, alarm);
+    return alarm;
+  }
+
+  #remember(key: string, alarm: Alarm): void {
+    if (this.#alarms.size >= ALARMS_MAX) this.#alarms.delete(this.#alarms.keys().next().value as string);
+    this.#alarms.set(key, alarm);
+  }
+}
+
+type Keys = Pick<Verdict, 'clientA' | 'clientB' | 'zoneA' | 'zoneB'>;
+
+const pairKeyA = (keys: Keys): number => spread(keys.clientA ^ Math.imul(keys.zoneA, 0x9e3779b1));
+const pairKeyB = (keys: Keys): number => spread(keys.clientB ^ Math.imul(keys.zoneB, 0x7feb352d));
+
+const alarmKey = (scope: Scope, keys: Keys): string =>
+  scope === 'client'
+    ? `c${keys.clientA}.${keys.clientB}`
+    : scope === 'domain'
+      ? `z${keys.zoneA}.${keys.zoneB}`
+      : `p${keys.clientA}.${keys.clientB}.${keys.zoneA}.${keys.zoneB}`;
+
+/** The zone in charge is the shared suffix itself, because the tenant has nothing below its name. */
+const question0Tenant = (below: number, question: Question, zones: Zones): boolean =>
+  question.labelCount - below === zones.suffixLabels;
+
+/** Forms whose data-like part is known from their place and type: DKIM selectors, OPENPGPKEY and SMIMEA owners. */
+function formShare(question: Question, content: Content): number {
+  if (question.type === 61 || question.type === 53) return 0.4;
+  if (content.labels >= 2 && isDomainKey(question.name, question.labelAt[1])) return 0.5;
+  return 1;
+}
+
+const DOMAIN_KEY = Buffer.from('\x0a_domainkey', 'latin1');
+function isDomainKey(name: Uint8Array, at: number): boolean {
+  for (let i = 0; i < DOMAIN_KEY.length; i++) if (name[at + i] !== DOMAIN_KEY[i]) return false;
+  return true;
+}
+
+/** Octets of an answer that its author may fill freely. */
+function freeText(type: number, octets: number, distinctAnswers: number): number {
+  switch (type) {
+    case 1: // A
+    case 28: // AAAA
+    case 64: // SVCB
+    case 65: // HTTPS
+    case 12: // PTR
+      return Math.max(0, octets - 512) + Math.max(0, distinctAnswers - 16) * 4;
+    case 2: // NS
+    case 6: // SOA
+    case 43: // DS
+    case 46: // RRSIG
+    case 48: // DNSKEY
+      return 0;
+    case TYPE_CNAME:
+    case TYPE_TXT:
+      return Math.max(0, octets - 100);
+    default:
+      return Math.max(0, octets - 80);
+  }
+}
+
+function count64(low: number, high: number): number {
+  return count32(low) + count32(high);
+}
+
+function count32(value: number): number {
+  let v = value - ((value >>> 1) & 0x55555555);
+  v = (v & 0x33333333) + ((v >>> 2) & 0x33333333);
+  return Math.imul((v + (v >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}

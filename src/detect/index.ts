@@ -1,0 +1,7 @@
+/** Per-client evidence of data leaving inside names: `check` and `observe` in the worker, the slow view beside it. */
+export type { Action, Alarm, AlarmRule, Charge, Profile, Scope, Verdict } from './contract.ts';
+export { createFastPath, type FastPath, type FastPathOptions } from './fast-path.ts';
+export { LIMITS } from './limits.ts';
+export { createDetectMemory, type DetectMemory, type MemoryOptions } from './memory.ts';
+export { SERVICES, type Service } from './profiles/services.ts';
+export { createSlowView, type SlowState, type SlowView, type SlowViewOptions } from './slow-view.ts';

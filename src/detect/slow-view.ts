@@ -1,0 +1,184 @@
+/**
+ * The long memory: what each client told each zone, what all clients told a zone, and what one client told all zones
+ * without history, over a day and 30 days. Runs in the detector thread and is fed the charges of queries that left.
+ *
+ * Levels drain at the rate of their bound, so silence pays a debt no faster than the bound allows, and a sender that keeps
+ * any pace above it is found sooner or later. Tables have a fixed size; see `ledger.ts` for who is given up.
+ *
+ *    pairs     client and zone, 32 octets: key, last, month, day, names, first, beyond
+ *    zones     32 octets: key, last, month, clients (sketch), names, first
+ *    clients   24 octets: key, last, month, day, first
+ */
+import type { Action, AlarmRule, Charge, Scope, Verdict } from './contract.ts';
+import { drained, LAST, Ledger, WEIGHT } from './ledger.ts';
+import { BLOCK_SECONDS, DAY, LIMITS, MONTH } from './limits.ts';
+
+export interface SlowViewOptions {
+  /** Pairs of client and zone. Default 131,072. */
+  readonly pairs?: number;
+  readonly zones?: number;
+  readonly clients?: number;
+  /** What a verdict of each scope does. Default: block. */
+  readonly actions?: Partial<Record<Scope, Action>>;
+  /** The state of an earlier run, as `save` gave it. */
+  readonly state?: SlowState;
+}
+
+/** Structured-cloneable and plain octets: write it to disk as it is. Only valid under the seed it was made with. */
+export interface SlowState {
+  readonly version: 1;
+  readonly pairs: Uint8Array;
+  readonly zones: Uint8Array;
+  readonly clients: Uint8Array;
+}
+
+const PAIR_COLUMNS = 8;
+const ZONE_COLUMNS = 8;
+const CLIENT_COLUMNS = 6;
+const PAIR = { MONTH: WEIGHT, DAY: 4, NAMES: 5, FIRST: 6, BEYOND: 7 } as const;
+const ZONE = { MONTH: WEIGHT, CLIENTS_LOW: 4, CLIENTS_HIGH: 5, NAMES: 6, FIRST: 7 } as const;
+const CLIENT = { MONTH: WEIGHT, DAY: 4, FIRST: 5 } as const;
+
+export function createSlowView(options: SlowViewOptions = {}): SlowView {
+  return new SlowView(options);
+}
+
+export class SlowView {
+  readonly #pairs: Ledger;
+  readonly #zones: Ledger;
+  readonly #clients: Ledger;
+  readonly #actions: Record<Scope, Action>;
+
+  constructor(options: SlowViewOptions) {
+    const table = (rows: number, columns: number, state: Uint8Array | undefined): Ledger => {
+      const memory = new ArrayBuffer(Ledger.octets(rows, columns));
+      // A state of another size would put rows where nobody looks for them; forgetting is the honest choice.
+      if (state !== undefined && state.length === memory.byteLength) new Uint8Array(memory).set(state);
+      return new Ledger(memory, columns);
+    };
+    this.#pairs = table(options.pairs ?? 131_072, PAIR_COLUMNS, options.state?.pairs);
+    this.#zones = table(options.zones ?? 65_536, ZONE_COLUMNS, options.state?.zones);
+    this.#clients = table(options.clients ?? 16_384, CLIENT_COLUMNS, options.state?.clients);
+    this.#actions = { 'client+domain': 'block', domain: 'block', client: 'block', ...options.actions };
+  }
+
+  /** Takes in what one query that left has added; returns a verdict when a bound is broken, else null. `zone`: its text. */
+  note(charge: Charge, zone: string): Verdict | null {
+    if (charge.bits <= 0) return null;
+    const now = Math.floor(charge.nowMs / 1000);
+    return (
+      this.#notePair(charge, zone, now) ?? this.#noteZone(charge, zone, now) ?? this.#noteClient(charge, now)
+    );
+  }
+
+  /** The state to keep over a restart. */
+  save(): SlowState {
+    const octets = (ledger: Ledger): Uint8Array => new Uint8Array(ledger.ints.buffer.slice(0) as ArrayBuffer);
+    return {
+      version: 1,
+      pairs: octets(this.#pairs),
+      zones: octets(this.#zones),
+      clients: octets(this.#clients),
+    };
+  }
+
+  #notePair(charge: Charge, zone: string, now: number): Verdict | null {
+    const { ints, floats } = this.#pairs;
+    const row = this.#pairs.open(charge.clientA ^ charge.zoneA, charge.clientB ^ charge.zoneB, now);
+    const dayLimit = LIMITS.day * charge.trust;
+    const monthLimit = LIMITS.month * charge.trust;
+    const elapsed = now - ints[row + LAST];
+    if (ints[row + PAIR.FIRST] === 0) ints[row + PAIR.FIRST] = now;
+    const day = drained(floats[row + PAIR.DAY], elapsed, dayLimit, DAY) + charge.bits;
+    const month = drained(floats[row + PAIR.MONTH], elapsed, monthLimit, MONTH) + charge.bits;
+    floats[row + PAIR.DAY] = day;
+    floats[row + PAIR.MONTH] = month;
+    ints[row + PAIR.NAMES]++;
+    ints[row + LAST] = now;
+    if (day < dayLimit && month < monthLimit) return null;
+    const rule: AlarmRule = day >= dayLimit ? 'day' : 'month';
+    const score = rule === 'day' ? day : month;
+    const limit = rule === 'day' ? dayLimit : monthLimit;
+    return this.#decide('client+domain', rule, charge, score, limit, ints[row + PAIR.FIRST], [
+      `In ${rule === 'day' ? 'a day' : '30 days'} this client told ${zone} about ${Math.round(score)} bits in ${ints[row + PAIR.NAMES]} new names; ${Math.round(limit)} are ordinary.`,
+    ]);
+  }
+
+  #noteZone(charge: Charge, zone: string, now: number): Verdict | null {
+    const { ints, floats } = this.#zones;
+    const row = this.#zones.open(charge.zoneA, charge.zoneB, now);
+    const limit = LIMITS.domain * charge.trust + LIMITS.domainPerClient * charge.zoneClients;
+    const elapsed = now - ints[row + LAST];
+    if (ints[row + ZONE.FIRST] === 0) ints[row + ZONE.FIRST] = now;
+    const month = drained(floats[row + ZONE.MONTH], elapsed, limit, MONTH) + charge.bits;
+    floats[row + ZONE.MONTH] = month;
+    ints[row + ZONE.NAMES]++;
+    ints[row + LAST] = now;
+    if (month < limit) return null;
+    return this.#decide('domain', 'domain', charge, month, limit, ints[row + ZONE.FIRST], [
+      `In 30 days all clients together told ${zone} about ${Math.round(month)} bits in ${ints[row + ZONE.NAMES]} new names; ${Math.round(limit)} are ordinary for a zone that about ${charge.zoneClients} clients ask.`,
+    ]);
+  }
+
+  #noteClient(charge: Charge, now: number): Verdict | null {
+    if (!charge.isStranger) return null;
+    // Each zone has a little free, or a morning of ordinary browsing would look like one transfer.
+    const pair = this.#pairs.open(charge.clientA ^ charge.zoneA, charge.clientB ^ charge.zoneB, now);
+    const told = this.#pairs.floats[pair + PAIR.MONTH];
+    const beyond = Math.min(charge.bits, told - LIMITS.freePerZone);
+    if (beyond <= 0) return null;
+    const { ints, floats } = this.#clients;
+    const row = this.#clients.open(charge.clientA, charge.clientB, now);
+    const elapsed = now - ints[row + LAST];
+    if (ints[row + CLIENT.FIRST] === 0) ints[row + CLIENT.FIRST] = now;
+    const day = drained(floats[row + CLIENT.DAY], elapsed, LIMITS.client, DAY) + beyond;
+    const month = drained(floats[row + CLIENT.MONTH], elapsed, LIMITS.clientMonth, MONTH) + beyond;
+    floats[row + CLIENT.DAY] = day;
+    floats[row + CLIENT.MONTH] = month;
+    ints[row + LAST] = now;
+    if (day < LIMITS.client && month < LIMITS.clientMonth) return null;
+    const isDay = day >= LIMITS.client;
+    return this.#decide(
+      'client',
+      'client',
+      charge,
+      isDay ? day : month,
+      isDay ? LIMITS.client : LIMITS.clientMonth,
+      ints[row + CLIENT.FIRST],
+      [
+        `In ${isDay ? 'a day' : '30 days'} this client told zones without history about ${Math.round(isDay ? day : month)} bits beyond what each has free.`,
+      ],
+    );
+  }
+
+  #decide(
+    scope: Scope,
+    rule: AlarmRule,
+    charge: Charge,
+    scoreBits: number,
+    limitBits: number,
+    first: number,
+    evidence: string[],
+  ): Verdict {
+    evidence.push(
+      charge.isStranger
+        ? `The zone has no history here: about ${charge.zoneClients} clients ask it.`
+        : `The zone is known here (${charge.trust} times the ordinary budget): about ${charge.zoneClients} clients ask it.`,
+    );
+    return {
+      scope,
+      action: this.#actions[scope],
+      rule,
+      clientA: charge.clientA,
+      clientB: charge.clientB,
+      zoneA: charge.zoneA,
+      zoneB: charge.zoneB,
+      scoreBits,
+      limitBits,
+      firstSeenMs: first * 1000,
+      decidedAtMs: charge.nowMs,
+      untilMs: charge.nowMs + BLOCK_SECONDS * 1000,
+      evidence,
+    };
+  }
+}
