@@ -34,9 +34,13 @@ export class Attempt {
   cookie = false;
   sentMs = 0;
   sends = 0;
+  /** When it was last sent; the first time is what a round trip is measured from. */
+  lastSentMs = 0;
+  /** The wait for what was last sent is known to have been in vain. */
+  isOverdue = false;
   mismatches = 0;
-  /** Replies still due because the message was sent more than once; they are no sign of an attack. */
-  echoes = 0;
+  /** Replies to come, one for each time it was sent. Late or double ones among them are no sign of an attack. */
+  repliesDue = 0;
   /** Position in `asked.attempts`. */
   index = 0;
 }
@@ -54,6 +58,7 @@ export class Asked implements Spoked {
   deadlineMs = 0;
   /** The asker has been told; what is left only awaits echoes and late replies. */
   done = true;
+  isLingering = false;
   /** Messages sent so far, over all servers and transports. */
   messages = 0;
   readonly attempts: Attempt[] = [];

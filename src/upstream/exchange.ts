@@ -25,6 +25,8 @@ import { TICK_MS, Wheel } from './wheel.ts';
 
 /** How long a socket and id stay known after the asker was told, for replies that come late or twice. */
 const LINGER_MS = 3000;
+/** Beyond so many, questions do not linger: they would take the place of new ones. */
+const LINGERING_MAX = 1024;
 /** Wait before a question is looked at again that may not be sent for now. */
 const PAUSE_MS = 50;
 /** Wait for a reply over TCP before the question goes out on it once more, and how often it may. */
@@ -67,7 +69,8 @@ export class Exchange implements ServerEvents {
   #inAsk = false;
   #flushing = false;
   #failing: { asker: Asker; failure: UpstreamFailure; server: string }[] = [];
-  #revived = false;
+  readonly #revived = new Set<Server>();
+  #lingering = 0;
   #closed = false;
   readonly #flushServers: () => void;
   readonly counters: ExchangeCounters = {
@@ -150,9 +153,9 @@ export class Exchange implements ServerEvents {
     this.#advance(asked, nowMs);
   }
 
-  revived(): void {
+  revived(server: Server): void {
     // Handled by the next tick: the reply that showed it is still being worked on.
-    this.#revived = true;
+    this.#revived.add(server);
     this.#arm();
   }
 
@@ -181,9 +184,10 @@ export class Exchange implements ServerEvents {
     }
     server.heard(nowMs);
     if (attempt.sends === 1) server.roundTrip.learn(nowMs - attempt.sentMs);
+    attempt.repliesDue--;
     if (asked.done) {
       // The answer came from elsewhere, or this is the echo of a retransmission.
-      if (--attempt.echoes < 0) this.#release(attempt);
+      if (attempt.repliesDue <= 0) this.#release(attempt);
       return;
     }
     if (isTruncated(message)) this.#truncated(attempt, asked, server, overUdp, nowMs);
@@ -214,8 +218,7 @@ export class Exchange implements ServerEvents {
     server.answered++;
     asked.pool?.budget.answered();
     const trusted = server.isEncrypted;
-    attempt.echoes = attempt.sends - 1;
-    if (attempt.echoes === 0) this.#release(attempt);
+    if (attempt.repliesDue <= 0) this.#release(attempt);
     const asker = this.#settle(asked, nowMs);
     this.counters.answered++;
     asker?.answered(this.#reply, length, server.label, trusted);
@@ -248,7 +251,7 @@ export class Exchange implements ServerEvents {
       if (asked.attempts.length === 0) this.#conclude(asked, nowMs);
       return;
     }
-    this.#advanceOrConclude(asked, nowMs);
+    this.#advance(asked, nowMs);
   }
 
   #truncated(attempt: Attempt, asked: Asked, server: Server, overUdp: boolean, nowMs: number): void {
@@ -262,7 +265,7 @@ export class Exchange implements ServerEvents {
     }
     // Over a stream there is no more room to be had.
     asked.unusable = true;
-    this.#advanceOrConclude(asked, nowMs);
+    this.#advance(asked, nowMs);
   }
 
   /** `forged`: the question was right, but not the case or cookie that only the server can know. */
@@ -273,20 +276,27 @@ export class Exchange implements ServerEvents {
     asked.unusable = true;
     attempt.mismatches++;
     const overUdp = attempt.carrier === server.ports;
-    const isEnough = attempt.mismatches === MISMATCHES_MAX && !asked.done;
-    if (isEnough && overUdp) this.#doubt(attempt, asked, server, forged, nowMs);
-    if (overUdp && attempt.place !== null) server.ports?.suspect(attempt.place);
+    if (!overUdp) return;
+    const port = attempt.place;
+    const isEnough = attempt.mismatches === MISMATCHES_MAX;
+    // A server that changed its habits shows it over TCP at once.
+    if (!asked.done && (forged || isEnough)) this.#doubt(attempt, asked, server, forged && isEnough, nowMs);
+    server.ports?.suspect(port);
   }
 
   /** Asks over TCP what UDP brings doubtful replies to. */
-  #doubt(attempt: Attempt, asked: Asked, server: Server, forged: boolean, nowMs: number): void {
+  #doubt(attempt: Attempt, asked: Asked, server: Server, isGuessed: boolean, nowMs: number): void {
     // Somebody who knows id and port is guessing the rest: what comes there is not listened to any more.
-    if (forged) this.#release(attempt);
-    if (server.streams === null || (asked.streamed & server.bit) !== 0 || asked.messages >= MESSAGES_MAX)
-      return;
-    asked.streamed |= server.bit;
-    this.counters.overTcp++;
-    this.#sendOrAdvance(asked, server, server.streams, nowMs);
+    if (isGuessed) this.#release(attempt);
+    if (server.streams !== null && (asked.streamed & server.bit) === 0 && asked.messages < MESSAGES_MAX) {
+      asked.streamed |= server.bit;
+      this.counters.overTcp++;
+      if (this.#send(asked, server, server.streams, nowMs)) return;
+    }
+    // With nothing on its way any more the same server is asked anew, on another port.
+    if (asked.attempts.length > 0) return;
+    asked.tried &= ~server.bit;
+    this.#advance(asked, nowMs);
   }
 
   flooded(attempts: Attempt[]): void {
@@ -316,24 +326,25 @@ export class Exchange implements ServerEvents {
       this.#sendOrAdvance(asked, server, attempt.carrier ?? server.carrier, nowMs);
       return;
     }
-    this.#advanceOrConclude(asked, nowMs);
+    this.#advance(asked, nowMs);
   }
 
   // What is sent next.
 
-  #advance(asked: Asked, nowMs: number): void {
+  /** Sends the next message, or settles how long to wait. True when something was sent. */
+  #advance(asked: Asked, nowMs: number): boolean {
     const pool = asked.pool as Pool;
     if (asked.messages < MESSAGES_MAX) {
       // In order means: the first one gets its retransmissions before the second is asked at all.
-      if (pool.strategy === 'ordered' && asked.only === null && this.#resend(asked, nowMs)) return;
+      if (pool.strategy === 'ordered' && asked.only === null && this.#resend(asked, nowMs)) return true;
       for (;;) {
         const server = pool.choose(asked, nowMs);
         if (server === null) break;
         if (asked.attempts.length > 0) this.counters.hedged++;
         asked.tried |= server.bit;
-        if (this.#send(asked, server, server.carrier, nowMs)) return;
+        if (this.#send(asked, server, server.carrier, nowMs)) return true;
       }
-      if (asked.only === null && (this.#resend(asked, nowMs) || this.#fallBack(asked, nowMs))) return;
+      if (asked.only === null && (this.#resend(asked, nowMs) || this.#fallBack(asked, nowMs))) return true;
     }
     if (asked.full && asked.attempts.length === 0 && this.#waitsForRoom(asked)) {
       asked.tried = 0;
@@ -348,15 +359,12 @@ export class Exchange implements ServerEvents {
     } else {
       this.#conclude(asked, nowMs);
     }
-  }
-
-  #advanceOrConclude(asked: Asked, nowMs: number): void {
-    this.#advance(asked, nowMs);
+    return false;
   }
 
   #sendOrAdvance(asked: Asked, server: Server, carrier: Carrier, nowMs: number): void {
     if (asked.messages < MESSAGES_MAX && this.#send(asked, server, carrier, nowMs)) return;
-    this.#advanceOrConclude(asked, nowMs);
+    this.#advance(asked, nowMs);
   }
 
   #send(asked: Asked, server: Server, carrier: Carrier, nowMs: number): boolean {
@@ -374,8 +382,10 @@ export class Exchange implements ServerEvents {
     compose(attempt, asked, cookie, server.isEncrypted);
     attempt.sentMs = nowMs;
     attempt.sends = 1;
+    attempt.lastSentMs = nowMs;
+    attempt.isOverdue = false;
     attempt.mismatches = 0;
-    attempt.echoes = 0;
+    attempt.repliesDue = 1;
     if (!carrier.send(attempt, nowMs)) {
       attempt.asked = null;
       this.#attempts.give(attempt);
@@ -407,6 +417,9 @@ export class Exchange implements ServerEvents {
     if (least === null || least.carrier?.resend(least, nowMs) !== true) return false;
     const server = least.server as Server;
     least.sends++;
+    least.repliesDue++;
+    least.lastSentMs = nowMs;
+    least.isOverdue = false;
     asked.messages++;
     server.asked++;
     this.counters.retransmitted++;
@@ -441,28 +454,30 @@ export class Exchange implements ServerEvents {
   #due(asked: Asked): void {
     const nowMs = this.#now();
     if (asked.done) {
-      while (asked.attempts.length > 0) this.#release(asked.attempts[asked.attempts.length - 1]);
+      this.#releaseAll(asked);
       return;
     }
-    for (const attempt of asked.attempts) attempt.server?.missed(attempt.sentMs, nowMs);
+    for (const attempt of asked.attempts) {
+      if (attempt.isOverdue) continue;
+      attempt.isOverdue = true;
+      attempt.server?.missed(attempt.lastSentMs, nowMs);
+    }
     if (nowMs >= asked.deadlineMs) {
       this.#conclude(asked, nowMs);
       return;
     }
-    if (
-      asked.messages > 0 &&
-      asked.messages < MESSAGES_MAX &&
-      asked.pool?.budget.take(asked.messages, nowMs) === false
-    ) {
+    const { messages } = asked;
+    const budget = asked.pool?.budget;
+    const isRetry = messages > 0 && messages < MESSAGES_MAX;
+    if (isRetry && budget?.take(messages, nowMs) === false) {
       this.counters.retriesDenied++;
       this.#schedule(asked, nowMs + PAUSE_MS);
       return;
     }
-    this.#advance(asked, nowMs);
+    if (!this.#advance(asked, nowMs) && isRetry) budget?.giveBack();
   }
 
   #schedule(asked: Asked, dueMs: number): void {
-    if (asked.done && asked.attempts.length === 0) return;
     this.#wheel.schedule(asked, asked.done ? dueMs : Math.min(dueMs, asked.deadlineMs));
     this.#arm();
   }
@@ -476,22 +491,24 @@ export class Exchange implements ServerEvents {
 
   #tick(): void {
     this.#armed = false;
-    if (this.#revived) {
-      this.#revived = false;
-      this.#wake();
-    }
+    for (const server of this.#revived) this.#wake(server);
+    this.#revived.clear();
     this.#wheel.advance(this.#now(), (asked) => this.#due(asked));
     this.#flushServers();
     if (this.#wheel.count > 0) this.#arm();
   }
 
   /** Asks a server that came back what waits for want of it. */
-  #wake(): void {
+  #wake(server: Server): void {
     const nowMs = this.#now();
+    const pool = this.#poolOf.get(server);
     for (const asked of this.#all) {
-      if (asked.done || asked.only !== null || asked.messages >= MESSAGES_MAX) continue;
-      asked.tried = 0;
-      asked.refused = 0;
+      if (asked.done || asked.pool !== pool || asked.only !== null || asked.messages >= MESSAGES_MAX)
+        continue;
+      // One that waits for another server, and never was sent to this one, goes on waiting.
+      if (asked.attempts.length > 0 && (asked.tried & server.bit) === 0) continue;
+      asked.tried &= ~server.bit;
+      asked.refused &= ~server.bit;
       this.#advance(asked, nowMs);
     }
   }
@@ -535,8 +552,14 @@ export class Exchange implements ServerEvents {
     asked.asker = null;
     asked.spare = null;
     this.#wheel.cancel(asked);
-    if (asked.attempts.length === 0) this.#asked.give(asked);
-    else this.#schedule(asked, nowMs + LINGER_MS);
+    if (asked.attempts.length > 0 && this.#lingering >= LINGERING_MAX) this.#releaseAll(asked);
+    if (asked.attempts.length === 0) {
+      this.#asked.give(asked);
+    } else {
+      this.#lingering++;
+      asked.isLingering = true;
+      this.#schedule(asked, nowMs + LINGER_MS);
+    }
     return asker;
   }
 
@@ -552,10 +575,15 @@ export class Exchange implements ServerEvents {
     attempt.asked = null;
     attempt.place = null;
     this.#attempts.give(attempt);
-    if (asked.done && asked.attempts.length === 0) {
-      this.#wheel.cancel(asked);
-      this.#asked.give(asked);
-    }
+    if (!asked.isLingering || asked.attempts.length > 0) return;
+    asked.isLingering = false;
+    this.#lingering--;
+    this.#wheel.cancel(asked);
+    this.#asked.give(asked);
+  }
+
+  #releaseAll(asked: Asked): void {
+    while (asked.attempts.length > 0) this.#release(asked.attempts[asked.attempts.length - 1]);
   }
 
   #failLater(asker: Asker, failure: UpstreamFailure, server: string): void {
@@ -576,7 +604,7 @@ export class Exchange implements ServerEvents {
     const nowMs = this.#now();
     for (const asked of this.#all) {
       if (!asked.done) this.#conclude(asked, nowMs);
-      while (asked.attempts.length > 0) this.#release(asked.attempts[asked.attempts.length - 1]);
+      this.#releaseAll(asked);
     }
   }
 }

@@ -58,7 +58,7 @@ export type UpstreamEvent =
       readonly message: string;
     };
 
-export type DownReason = 'silent' | 'refused' | 'no-socket';
+export type DownReason = 'silent' | 'refused' | 'no-socket' | 'no-address';
 
 export interface UpstreamsOptions {
   readonly engine: Engine;

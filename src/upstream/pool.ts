@@ -49,7 +49,7 @@ export class Pool implements UpstreamPool {
     let candidates = 0;
     for (const server of this.servers) {
       if ((asked.tried & server.bit) !== 0 || server.down !== null) continue;
-      if (server.ports?.sockets === 0) continue;
+      if (!server.isReachable) continue;
       // Without `strict` a plain server stands in, but only while no encrypted one is up.
       if (encryptedUp && !server.isEncrypted) continue;
       candidates++;
@@ -76,7 +76,7 @@ export class Pool implements UpstreamPool {
 
   #chooseDown(asked: Asked, encryptedUp: boolean, nowMs: number): Server | null {
     for (const server of this.servers) {
-      if ((asked.tried & server.bit) !== 0 || server.down === null || server.ports?.sockets === 0) continue;
+      if ((asked.tried & server.bit) !== 0 || server.down === null || !server.isReachable) continue;
       if (encryptedUp && !server.isEncrypted) continue;
       return this.#downRate.take(nowMs) ? server : null;
     }

@@ -36,6 +36,11 @@ export class RetryBudget {
     this.#tokens--;
     return true;
   }
+
+  /** Nothing was sent after all. */
+  giveBack(): void {
+    this.#tokens++;
+  }
 }
 
 /** At most so many a second, a second's worth at once. */

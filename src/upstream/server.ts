@@ -49,8 +49,8 @@ export class Server implements CarrierEvents {
   readonly keepsCase: Habit;
   readonly speaksCookies: Habit;
   readonly cookie: Cookie = newCookie();
-  /** Literal to connect to; found by bootstrap when the options have none. */
-  address: string;
+  /** Literals to connect to, the first one first: from the options, or found by bootstrap. */
+  addresses: readonly string[];
 
   down: DownReason | null = null;
   unanswered = 0;
@@ -82,7 +82,7 @@ export class Server implements CarrierEvents {
     this.options = options;
     this.label = serverText(options);
     this.bit = 1 << index;
-    this.address = options.address;
+    this.addresses = options.address === '' ? [] : [options.address];
     this.isEncrypted = options.transport === 'tls' || options.transport === 'https';
     this.#events = events;
     this.#log = room.log;
@@ -118,6 +118,16 @@ export class Server implements CarrierEvents {
       );
       this.carrier = this.ports;
     }
+  }
+
+  /** Where to connect to now; empty while no address is known. */
+  get address(): string {
+    return this.addresses[0] ?? '';
+  }
+
+  /** There is a socket to send on, or an address to connect to. */
+  get isReachable(): boolean {
+    return this.address !== '' && this.ports?.sockets !== 0;
   }
 
   get inFlight(): number {
@@ -163,9 +173,9 @@ export class Server implements CarrierEvents {
   maintain(nowMs: number): void {
     this.carrier.maintain(nowMs);
     if (this.carrier !== this.streams) this.streams?.maintain(nowMs);
-    if (this.ports !== null && this.ports.sockets === 0 && this.ports.fault !== null && this.down === null) {
+    if (this.down === null && this.address === '') this.fall('no-address', nowMs);
+    if (this.down === null && this.ports?.sockets === 0 && this.ports.fault !== null)
       this.fall('no-socket', nowMs);
-    }
     if (this.down !== null && nowMs - this.#probedMs >= PROBE_MS) this.#probe(nowMs);
   }
 
@@ -195,7 +205,7 @@ export class Server implements CarrierEvents {
   }
 
   #probe(nowMs: number): void {
-    if (this.isProbing) return;
+    if (this.isProbing || !this.isReachable) return;
     this.isProbing = true;
     this.#probedMs = nowMs;
     this.#events.probe(this);
@@ -216,6 +226,9 @@ export class Server implements CarrierEvents {
     // A server without TCP is no server that is down.
     if (loss === 'refused' && attempt.carrier === this.carrier && attempt.sentMs >= this.#lastHeardMs)
       this.fall('refused', this.#now());
+    // The next connection goes to the server's next address, if it has several.
+    if (loss === 'refused' && this.addresses.length > 1)
+      this.addresses = [...this.addresses.slice(1), this.address];
     this.#events.lost(attempt, loss);
   }
 
