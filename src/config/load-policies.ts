@@ -167,7 +167,9 @@ function unknownPool(source: YamlSource, path: Path, pool: string, pools: readon
 function suggest(kind: string, name: string, known: readonly string[]): string {
   const near = nearestWord(name, known);
   if (near !== null) return `write "${near}"`;
-  return known.length === 0 ? `there is no ${kind} at all` : `write one of: ${known.slice(0, 20).join(', ')}`;
+  return known.length === 0
+    ? `define a ${kind} "${name}", or remove the name`
+    : `write one of: ${known.slice(0, 20).join(', ')}`;
 }
 
 /** Clients that stand in two groups with the same prefix: neither would be the longest. */

@@ -2,7 +2,18 @@
  * A YAML file as values and places: what was written, and line and column of every key and value. Aliases are
  * followed, bounded by the `yaml` package; nothing here throws for what a person wrote.
  */
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  visit,
+  type YAMLParseError,
+} from 'yaml';
 import { type Fault, type Path, pathText, type Severity } from './fault.ts';
 
 /** Octets of a YAML file; rules by the thousand belong into list files. */
@@ -59,18 +70,28 @@ export function readYaml(file: string, text: string): YamlSource {
     uniqueKeys: true,
     stringKeys: true,
   });
-  for (const error of document.errors) {
-    const instead = INSTEAD[error.code] ?? 'check quotes, colons and indentation on this line';
-    faults.push(at('fault', error.pos[0], '', `this is not YAML: ${firstSentence(error.message)}`, instead));
+  for (const error of firstErrors(document.errors)) {
+    const what = `this is not YAML: ${firstSentence(error.message)}`;
+    faults.push(at('fault', error.pos[0], '', what, adviceFor(error)));
+  }
+  if (faults.length === 0) {
+    // Most often not an alias at all, but a pattern that lacks its quotes.
+    visit(document, {
+      Alias: (_, alias) => {
+        if (alias.resolve(document) !== undefined) return;
+        const what = `"*${alias.source}" without quotes is a reference to something named "${alias.source}", which is not there`;
+        faults.push(at('fault', startOf(alias) ?? 0, '', what, `put it in quotes: "*${alias.source}"`));
+      },
+    });
   }
   let value: unknown = {};
   if (faults.length === 0) {
     try {
       value = document.toJS({ maxAliasCount: 100 }) ?? {};
     } catch (error) {
-      // An alias without anchor, or aliases that grow without bound.
+      // Aliases of aliases, which grow without bound.
       const what = `the aliases of this file cannot be followed: ${firstSentence(String((error as Error).message))}`;
-      faults.push(at('fault', 0, '', what, INSTEAD['BAD_ALIAS']));
+      faults.push(at('fault', 0, '', what, 'write the values out instead of using aliases'));
     }
   }
 
@@ -92,7 +113,8 @@ export function readYaml(file: string, text: string): YamlSource {
       const found = child(current, step);
       if (found === null) return offset;
       const wantsKey = place === 'key' && depth === path.length - 1;
-      offset = (wantsKey ? found.key : (startOf(found.value) ?? found.key)) ?? offset;
+      const value = startOf(found.value);
+      offset = (wantsKey ? (found.key ?? value) : (value ?? found.key)) ?? offset;
       current = found.value;
     }
     return offset;
@@ -137,6 +159,20 @@ function excerptAt(text: string, lines: LineCounter, line: number): string | nul
   const start = lines.lineStarts[line - 1] ?? 0;
   const end = text.indexOf('\n', start);
   return text.slice(start, end === -1 ? undefined : end).replace(/\r$/, '');
+}
+
+/** One error a line, without those that only follow from the first: the rest of a file after an open bracket. */
+function firstErrors(errors: readonly YAMLParseError[]): YAMLParseError[] {
+  return errors
+    .filter((error, index) => index === 0 || error.code !== 'UNEXPECTED_TOKEN')
+    .slice(0, ERROR_COUNT_MAX);
+}
+
+const ERROR_COUNT_MAX = 10;
+
+function adviceFor(error: YAMLParseError): string {
+  if (/ end with a [\]}]/.test(error.message)) return INSTEAD['MISSING_CHAR'];
+  return INSTEAD[error.code] ?? 'check quotes, colons and indentation on this line';
 }
 
 const firstSentence = (message: string): string => message.split('\n')[0].replace(/[.:]$/, '');
