@@ -35,7 +35,7 @@ export function parseServer(text: string): ServerOptions | ServerFault {
   }
   const isEncrypted = transport === 'tls' || transport === 'https';
   const host = hostPart.startsWith('[') ? hostPart.slice(1, -1) : hostPart;
-  if (hostPart.startsWith('[') && !isIPv6(host)) {
+  if (hostPart.startsWith('[') && (!isIPv6(host) || host.includes('%'))) {
     return { fault: `"${text}" has "${host}" in brackets, which is not an IPv6 address` };
   }
   const isAddress = isIP(host) !== 0;
@@ -78,7 +78,7 @@ export function parseServer(text: string): ServerOptions | ServerFault {
 const isTransport = (scheme: string): scheme is Transport => scheme in PORTS;
 
 /** An IPv6 address may stand alone; with a port it needs brackets. */
-const bracketed = (text: string): string => (isIPv6(text) ? `[${text}]` : text);
+const bracketed = (text: string): string => (isIPv6(text) && !text.includes('%') ? `[${text}]` : text);
 
 /** The machine's own resolvers from `resolv.conf`; empty when there is no such file or none in it. */
 export function systemServers(file = '/etc/resolv.conf'): ServerOptions[] {
@@ -91,7 +91,8 @@ export function systemServers(file = '/etc/resolv.conf'): ServerOptions[] {
   const servers: ServerOptions[] = [];
   for (const line of text.split('\n')) {
     const address = /^\s*nameserver\s+(\S+)/.exec(line)?.[1];
-    if (address === undefined || isIP(address.split('%')[0]) === 0) continue;
+    // A link-local address with a zone cannot be connected to here.
+    if (address === undefined || isIP(address) === 0 || address.includes('%')) continue;
     servers.push({ transport: 'udp', address, port: 53 });
   }
   return servers;
