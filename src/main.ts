@@ -1,0 +1,452 @@
+/**
+ * The control thread: compiles the policy, starts the data threads, serves HTTP, reloads and stops. Joins rooms and
+ * answers no query itself.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import type { Fault, Settings } from './config/index.ts';
+import {
+  type ControlRoom,
+  type ControlServer,
+  createStop,
+  type ExplainQuestion,
+  type ExplainResult,
+  type Log,
+  type ReloadResult,
+  type Stop,
+  startControl,
+} from './control/index.ts';
+import { explain } from './explain.ts';
+import { type Counters, createCounters, createExposition, type Exposition, openCounters } from './metrics/index.ts';
+import { openEngine } from './net/index.ts';
+import { type LoadedPolicy, loadPolicy } from './policy-loading.ts';
+import type { AuditState, FromWorker, Listening, ToWorker, WorkerStart } from './thread-messages.ts';
+import type { UpstreamServerState } from './upstream/index.ts';
+import { VERSION } from './version.ts';
+
+const RESTART_AFTER_MS = 100;
+/** Restarts of one worker within RESTART_WINDOW_MS after which the process gives up: a supervisor sees it then. */
+const RESTARTS_MAX = 10;
+const RESTART_WINDOW_MS = 60_000;
+const DRAIN_MS = 5000;
+
+/** A data thread as the control thread sees it. */
+interface DataThread {
+  readonly worker: number;
+  readonly memory: SharedArrayBuffer;
+  readonly counters: Counters;
+  thread: Worker | null;
+  ready: boolean;
+  listening: readonly Listening[];
+  engine: string;
+  engineReason: string | null;
+  generation: number;
+  upstreams: readonly UpstreamServerState[];
+  audit: AuditState;
+  readonly restartedAtMs: number[];
+}
+
+export interface ServiceOptions {
+  readonly settings: Settings;
+  readonly log: Log;
+  /** How long queries are still answered after the service has said that it is not ready any more. */
+  readonly lameDuckMs: number;
+  /** Called when the service cannot go on; the process should exit with 1. */
+  readonly onFatal: (why: string) => void;
+}
+
+export interface ServiceAddresses {
+  readonly listening: readonly Listening[];
+  readonly http: { readonly address: string; readonly port: number } | null;
+}
+
+export class ServiceFaults extends Error {
+  readonly faults: readonly Fault[];
+  constructor(faults: readonly Fault[]) {
+    super('the policy has faults');
+    this.faults = faults;
+  }
+}
+
+export class Service {
+  readonly #options: ServiceOptions;
+  readonly #log: Log;
+  readonly #hashSeed = randomBytes(4).readInt32LE(0);
+  readonly #cookieSecret = new Uint8Array(randomBytes(16));
+  readonly #threads: DataThread[] = [];
+  readonly #exposition: Exposition;
+  readonly #stop: Stop;
+  #loaded!: LoadedPolicy;
+  #generation = 0;
+  #reloadsOk = 0;
+  #reloadsFailed = 0;
+  #reloading: Promise<ReloadResult> | null = null;
+  #control: ControlServer | null = null;
+  readonly #startedAtMs = Date.now();
+
+  constructor(options: ServiceOptions) {
+    this.#options = options;
+    this.#log = options.log;
+    this.#exposition = createExposition({
+      workers: () => this.#threads.map(({ counters }) => counters),
+      upstreams: () => this.#threads.flatMap(({ upstreams }) => upstreams),
+      policy: () => this.#policySample(),
+      build: { version: VERSION, engine: 'sallyport' },
+    });
+    this.#stop = createStop({
+      lameDuckMs: options.lameDuckMs,
+      drainMs: DRAIN_MS + 1000,
+      drain: () => this.#drain(),
+      log: this.#log,
+    });
+  }
+
+  /** Policy first, then data threads, then HTTP. Throws ServiceFaults for a policy that must not go into force. */
+  async start(): Promise<void> {
+    const { settings } = this.#options;
+    const loaded = this.#load();
+    if (!('compiled' in loaded)) throw new ServiceFaults(loaded.faults);
+    this.#loaded = loaded;
+    this.#logFaults(loaded.faults);
+    mkdirSync(settings.audit.directory, { recursive: true });
+    const workerCount = await this.#workerCount();
+    for (let worker = 0; worker < workerCount; worker++) {
+      const memory = createCounters();
+      this.#threads.push({
+        worker,
+        memory,
+        counters: openCounters(memory),
+        thread: null,
+        ready: false,
+        listening: [],
+        engine: '',
+        engineReason: null,
+        generation: 0,
+        upstreams: [],
+        audit: { healthy: true, why: '' },
+        restartedAtMs: [],
+      });
+    }
+    // The first binds the ports, also those that the kernel chooses; the others share them.
+    for (const thread of this.#threads) await this.#run(thread);
+    if (settings.http.enabled) {
+      this.#control = await startControl(
+        {
+          address: settings.http.listen.host,
+          port: settings.http.listen.port,
+          token: readToken(settings),
+          log: this.#log,
+        },
+        this.#controlRoom(),
+      );
+    }
+    this.#log.info(this.summary(), 'serving');
+  }
+
+  get addresses(): ServiceAddresses {
+    const control = this.#control;
+    return {
+      listening: this.#threads[0]?.listening ?? [],
+      http: control === null ? null : { address: control.address, port: control.port },
+    };
+  }
+
+  /** What is served, in a few fields, for the log and for people. */
+  summary(): {
+    version: string;
+    engine: string;
+    engineReason: string | null;
+    workers: number;
+    policies: readonly string[];
+    rules: number;
+    groups: readonly string[];
+    upstreams: Record<string, readonly string[]>;
+    audit: string;
+  } {
+    const { settings } = this.#options;
+    const first = this.#threads[0];
+    const pools: Record<string, string[]> = {};
+    for (const { pool, server } of first?.upstreams ?? []) {
+      pools[pool] ??= [];
+      pools[pool].push(server);
+    }
+    return {
+      version: VERSION,
+      engine: first?.engine ?? '',
+      engineReason: first?.engineReason ?? null,
+      workers: this.#threads.length,
+      policies: this.#loaded.files,
+      rules: this.#loaded.ruleCount,
+      groups: this.#loaded.policy.groups.map(({ name }) => name),
+      upstreams: pools,
+      audit: settings.audit.directory,
+    };
+  }
+
+  /** Ends the service gracefully, or at once when asked a second time. Resolves to the exit code. */
+  stop(reason: string): Promise<number> {
+    return this.#stop.begin(reason);
+  }
+
+  /** Reads the policies again; on a fault the old policy stays. One reload runs at a time, a second one waits for it. */
+  async reload(): Promise<ReloadResult> {
+    while (this.#reloading !== null) await this.#reloading;
+    this.#reloading = this.#reloadNow();
+    try {
+      return await this.#reloading;
+    } finally {
+      this.#reloading = null;
+    }
+  }
+
+  async #reloadNow(): Promise<ReloadResult> {
+    const startedAtMs = performance.now();
+    let faults: readonly Fault[];
+    let ok = false;
+    try {
+      const loaded = this.#load();
+      faults = loaded.faults;
+      if ('compiled' in loaded) {
+        await this.#putInForce(loaded);
+        ok = true;
+      }
+    } catch (error) {
+      // Whatever went wrong, the policy in force stays in force.
+      faults = [unexpectedFault(error)];
+    }
+    if (ok) this.#reloadsOk++;
+    else this.#reloadsFailed++;
+    const result: ReloadResult = {
+      ok,
+      generation: this.#loaded.compiled.generation,
+      rules: this.#loaded.ruleCount,
+      tookMs: Math.round(performance.now() - startedAtMs),
+      faults,
+    };
+    const { generation, rules, tookMs } = result;
+    if (ok) this.#log.info({ generation, rules, tookMs }, 'policy reloaded');
+    else this.#log.error({ generation, tookMs }, 'reload refused: the policy in force stays');
+    this.#logFaults(faults);
+    return result;
+  }
+
+  async #putInForce(loaded: LoadedPolicy): Promise<void> {
+    this.#loaded = loaded;
+    for (const thread of this.#threads) this.#tell(thread, { kind: 'policy', compiled: loaded.compiled });
+    const deadlineMs = performance.now() + DRAIN_MS;
+    const isBehind = (thread: DataThread): boolean =>
+      thread.ready && thread.generation < loaded.compiled.generation;
+    while (this.#threads.some(isBehind) && performance.now() < deadlineMs) {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  }
+
+  #load(): LoadedPolicy | { readonly faults: readonly Fault[] } {
+    this.#generation++;
+    return loadPolicy(this.#options.settings, {
+      hashSeed: this.#hashSeed,
+      generation: this.#generation,
+      nowMs: Date.now(),
+    });
+  }
+
+  /** Several workers need a shared port; where the engine cannot share, there is one. */
+  async #workerCount(): Promise<number> {
+    const { settings } = this.#options;
+    const wanted = settings.workers === 'auto' ? availableParallelism() : settings.workers;
+    const { engine } = await openEngine(settings.io);
+    if (engine.name === 'native' || wanted === 1) return wanted;
+    if (settings.workers !== 'auto') {
+      this.#log.warn({ wanted, engine: engine.name }, 'this socket engine cannot share a port here: one worker is started');
+    }
+    return 1;
+  }
+
+  #run(thread: DataThread): Promise<void> {
+    const start: WorkerStart = {
+      worker: thread.worker,
+      workerCount: this.#threads.length,
+      settings: this.#settingsOf(thread),
+      compiled: this.#loaded.compiled,
+      counters: thread.memory,
+      cookieSecret: this.#cookieSecret,
+      reusePort: this.#threads.length > 1,
+    };
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: start });
+    thread.thread = worker;
+    return new Promise((resolve, reject) => {
+      worker.on('message', (message: FromWorker) => {
+        this.#hear(thread, message);
+        if (message.kind === 'ready') resolve();
+      });
+      worker.on('error', (error) => {
+        this.#log.error({ worker: thread.worker, err: error }, 'a data thread failed');
+        reject(error);
+      });
+      worker.on('exit', (code) => this.#noteExit(thread, code));
+    });
+  }
+
+  /** Ports that the kernel chose for the first thread are what the others, and its successor, listen on. */
+  #settingsOf(thread: DataThread): Settings {
+    const { settings } = this.#options;
+    const known = (thread.listening.length > 0 ? thread : this.#threads[0]).listening.filter(
+      ({ transport }) => transport === 'udp',
+    );
+    if (known.length === 0) return settings;
+    const addresses = settings.listen.addresses.map((address, i) => ({ ...address, port: known[i].port }));
+    return { ...settings, listen: { ...settings.listen, addresses } };
+  }
+
+  #hear(thread: DataThread, message: FromWorker): void {
+    switch (message.kind) {
+      case 'ready':
+        thread.ready = true;
+        thread.listening = message.listening;
+        thread.engine = message.engine;
+        thread.engineReason = message.engineReason;
+        thread.generation = this.#loaded.compiled.generation;
+        return;
+      case 'policy-in-force':
+        thread.generation = message.generation;
+        return;
+      case 'state':
+        if (message.upstreams.length > 0) thread.upstreams = message.upstreams;
+        thread.audit = message.audit;
+        return;
+      case 'log':
+        this.#log[message.level](message.fields, message.message);
+    }
+  }
+
+  /** A thread that was not asked to end is started again; one that keeps dying ends the process. */
+  #noteExit(thread: DataThread, code: number): void {
+    const wasReady = thread.ready;
+    thread.thread = null;
+    thread.ready = false;
+    if (this.#stop.stopping || !wasReady) return;
+    const nowMs = performance.now();
+    while (thread.restartedAtMs.length > 0 && thread.restartedAtMs[0] < nowMs - RESTART_WINDOW_MS) {
+      thread.restartedAtMs.shift();
+    }
+    if (thread.restartedAtMs.length >= RESTARTS_MAX) {
+      this.#options.onFatal(`data thread ${thread.worker} ended ${RESTARTS_MAX} times within a minute`);
+      return;
+    }
+    thread.restartedAtMs.push(nowMs);
+    this.#log.error({ worker: thread.worker, code }, 'a data thread ended; it is started again');
+    setTimeout(() => {
+      if (this.#stop.stopping) return;
+      this.#run(thread).catch((error: unknown) => {
+        this.#options.onFatal(`data thread ${thread.worker} could not be started again: ${String(error)}`);
+      });
+    }, RESTART_AFTER_MS);
+  }
+
+  #tell(thread: DataThread, message: ToWorker): void {
+    thread.thread?.postMessage(message);
+  }
+
+  async #drain(): Promise<void> {
+    const ended = this.#threads.map(({ thread }) =>
+      thread === null ? Promise.resolve() : new Promise<void>((resolve) => thread.once('exit', () => resolve())),
+    );
+    for (const thread of this.#threads) this.#tell(thread, { kind: 'stop', graceMs: DRAIN_MS });
+    await Promise.all(ended);
+    await this.#control?.close(500);
+  }
+
+  #controlRoom(): ControlRoom {
+    return {
+      healthy: () => this.#threads.every(({ audit, thread }) => audit.healthy && thread !== null),
+      unready: () => this.#unready(),
+      state: () => this.#state(),
+      reload: () => this.reload(),
+      explain: (question) => this.#explain(question),
+      metrics: async () => ({ contentType: this.#exposition.contentType, body: await this.#exposition.render() }),
+    };
+  }
+
+  #unready(): string[] {
+    const parts: string[] = [];
+    if (this.#stop.stopping) parts.push('stopping');
+    for (const { worker, ready, audit } of this.#threads) {
+      if (!ready) parts.push(`worker ${worker} is not serving`);
+      if (!audit.healthy) parts.push(`audit of worker ${worker}: ${audit.why}`);
+    }
+    return parts;
+  }
+
+  #state(): unknown {
+    const { policy, compiled, files, ruleCount } = this.#loaded;
+    return {
+      ...this.summary(),
+      startedAt: new Date(this.#startedAtMs).toISOString(),
+      addresses: this.addresses,
+      ready: this.#unready().length === 0,
+      policy: { generation: compiled.generation, files, rules: ruleCount, groups: policy.groups },
+      workers: this.#threads.map(({ worker, ready, generation, audit, engine, upstreams }) => ({
+        worker,
+        ready,
+        generation,
+        engine,
+        audit,
+        upstreams,
+      })),
+    };
+  }
+
+  #explain({ name, type, client }: ExplainQuestion): ExplainResult {
+    const { policy } = this.#loaded;
+    const answer = explain(policy, this.#hashSeed, { name, type, client: client ?? '127.0.0.1' }, Date.now());
+    return 'fault' in answer ? { ok: false, fault: answer.fault } : { ok: true, answer };
+  }
+
+  #policySample(): {
+    generation: number;
+    rules: number;
+    reloadsOk: number;
+    reloadsFailed: number;
+    exceptionsActive: number;
+    exceptionsExpiringSeconds: number | null;
+  } {
+    const nowMs = Date.now();
+    const ends = this.#loaded.rules
+      .map(({ expiresAtMs }) => expiresAtMs)
+      .filter((endMs): endMs is number => endMs !== null && endMs > nowMs);
+    return {
+      generation: this.#loaded.compiled.generation,
+      rules: this.#loaded.ruleCount,
+      reloadsOk: this.#reloadsOk,
+      reloadsFailed: this.#reloadsFailed,
+      exceptionsActive: ends.length,
+      exceptionsExpiringSeconds: ends.length === 0 ? null : (Math.min(...ends) - nowMs) / 1000,
+    };
+  }
+
+  #logFaults(faults: readonly Fault[]): void {
+    for (const { severity, file, line, path, what, instead } of faults) {
+      const level = severity === 'fault' ? 'error' : severity === 'warning' ? 'warn' : 'info';
+      this.#log[level]({ file, line, path, instead }, what);
+    }
+  }
+}
+
+function readToken(settings: Settings): string | null {
+  const { token, tokenFile } = settings.http;
+  if (tokenFile !== undefined) return readFileSync(tokenFile, 'utf8').trim();
+  return token ?? null;
+}
+
+const unexpectedFault = (error: unknown): Fault => ({
+  severity: 'fault',
+  file: '',
+  line: 0,
+  column: 0,
+  path: '',
+  what: `the policy could not be loaded: ${error instanceof Error ? error.message : String(error)}`,
+  instead: 'mend what is named here and reload again',
+  excerpt: null,
+});

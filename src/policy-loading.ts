@@ -1,0 +1,71 @@
+/** From policy files to a compiled policy: joins `config`, which knows what is written, and `policy`, which compiles it. */
+import { type Fault, loadPolicies, type Settings } from './config/index.ts';
+import {
+  type CompiledPolicy,
+  compilePolicy,
+  type ListFault,
+  type ListSummary,
+  openPolicy,
+  type Policy,
+  type RuleDescription,
+} from './policy/index.ts';
+
+export interface LoadedPolicy {
+  readonly compiled: CompiledPolicy;
+  readonly policy: Policy;
+  /** Warnings and notices. */
+  readonly faults: readonly Fault[];
+  readonly files: readonly string[];
+  readonly lists: readonly ListSummary[];
+  /** Rules as they were written, and names that came from lists. */
+  readonly ruleCount: number;
+  readonly rules: readonly RuleDescription[];
+}
+
+export interface PolicyLoading {
+  readonly hashSeed: number;
+  readonly generation: number;
+  readonly nowMs: number;
+}
+
+/** The compiled policy of these settings, or everything that is wrong with it. Throws for no content of any file. */
+export function loadPolicy(
+  settings: Settings,
+  { hashSeed, generation, nowMs }: PolicyLoading,
+): LoadedPolicy | { readonly faults: readonly Fault[] } {
+  const loaded = loadPolicies({
+    paths: settings.policies,
+    pools: Object.keys(settings.upstreams),
+    nowMs,
+  });
+  if (!('source' in loaded)) return { faults: loaded.faults };
+  const { compiled, faults: listFaults, lists } = compilePolicy(loaded.source, { hashSeed, generation });
+  const faults = [...loaded.warnings, ...listFaults.map(asFault)];
+  if (listFaults.some(({ severity }) => severity === 'error')) return { faults };
+  const rules = loaded.source.sets.flatMap((set) => [
+    ...set.rules.map(({ description }) => description),
+    ...set.lists.map(({ description }) => description),
+  ]);
+  const written = loaded.source.sets.reduce((sum, set) => sum + set.rules.length, 0);
+  const listed = lists.reduce((sum, { names }) => sum + names, 0);
+  return {
+    compiled,
+    policy: openPolicy(compiled),
+    faults,
+    files: loaded.files,
+    lists,
+    ruleCount: written + listed,
+    rules,
+  };
+}
+
+const asFault = ({ severity, file, line, problem, instead }: ListFault): Fault => ({
+  severity: severity === 'error' ? 'fault' : 'warning',
+  file,
+  line: line ?? 0,
+  column: line === null ? 0 : 1,
+  path: '',
+  what: problem,
+  instead,
+  excerpt: null,
+});

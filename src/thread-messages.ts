@@ -1,0 +1,47 @@
+/** What the control thread and its workers say to each other. */
+import type { Settings } from './config/index.ts';
+import type { CompiledPolicy } from './policy/index.ts';
+import type { UpstreamServerState } from './upstream/contract.ts';
+
+/** What a worker is started with; structured-cloned, so plain data and shared memory only. */
+export interface WorkerStart {
+  readonly worker: number;
+  readonly workerCount: number;
+  readonly settings: Settings;
+  readonly compiled: CompiledPolicy;
+  readonly counters: SharedArrayBuffer;
+  readonly cookieSecret: Uint8Array;
+  /** Several sockets share a port: every worker has its own. */
+  readonly reusePort: boolean;
+}
+
+export type ToWorker =
+  | { readonly kind: 'policy'; readonly compiled: CompiledPolicy }
+  | { readonly kind: 'certificates' }
+  /** Stop listening, answer what is in flight for at most `graceMs`, close the audit, exit. */
+  | { readonly kind: 'stop'; readonly graceMs: number };
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+export type FromWorker =
+  | {
+      readonly kind: 'ready';
+      readonly engine: string;
+      /** Why the engine is the portable one, or null. */
+      readonly engineReason: string | null;
+      readonly listening: readonly Listening[];
+    }
+  | { readonly kind: 'policy-in-force'; readonly generation: number }
+  | { readonly kind: 'state'; readonly upstreams: readonly UpstreamServerState[]; readonly audit: AuditState }
+  | { readonly kind: 'log'; readonly level: LogLevel; readonly fields: object; readonly message: string };
+
+export interface AuditState {
+  readonly healthy: boolean;
+  readonly why: string;
+}
+
+export interface Listening {
+  readonly transport: 'udp' | 'tcp' | 'dot' | 'doh';
+  readonly address: string;
+  readonly port: number;
+}

@@ -1,0 +1,260 @@
+/**
+ * A data thread: its own sockets, cache, upstreams and audit segments, and the path that joins them. Knows the rooms it
+ * joins and nothing of how they work.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { type AuditLog, openAudit } from './audit/index.ts';
+import { ResponseCache } from './cache/index.ts';
+import { ConnectionLimits, DEFAULT_LIMITS, type Listener } from './listen/index.ts';
+import { At, type Counters, openCounters, publishLag } from './metrics/index.ts';
+import { type DatagramSocket, openEngine } from './net/index.ts';
+import { type CompiledPolicy, openPolicy } from './policy/index.ts';
+import { poolOptions } from './pools.ts';
+import { NO_DETECTOR, type PathLimits, QueryPath, Site } from './query/index.ts';
+import { openStreamListeners } from './stream-listeners.ts';
+import type { AuditState, FromWorker, Listening, LogLevel, ToWorker, WorkerStart } from './thread-messages.ts';
+import { openUpstreams, type UpstreamEvent, type Upstreams } from './upstream/index.ts';
+
+const TICK_MS = 20;
+const STATE_EVERY_MS = 1000;
+const SOCKET_BUFFER_LENGTH = 4 * 1024 * 1024;
+/** Bugs written to the log at most once in so many milliseconds; all of them are counted. */
+const BUG_LOG_EVERY_MS = 1000;
+
+class DataThread {
+  readonly #start: WorkerStart;
+  readonly #counters: Counters;
+  readonly #sockets: DatagramSocket[] = [];
+  #listeners: Listener[] = [];
+  readonly #views = new Map<string, number>();
+  readonly #cache: ResponseCache;
+  #audit!: AuditLog;
+  #auditState: AuditState = { healthy: true, why: '' };
+  #upstreams!: Upstreams;
+  #path!: QueryPath;
+  #bugLoggedAtMs = Number.NEGATIVE_INFINITY;
+  readonly #timers: NodeJS.Timeout[] = [];
+
+  constructor(start: WorkerStart) {
+    this.#start = start;
+    this.#counters = openCounters(start.counters);
+    this.#cache = new ResponseCache(Math.floor(start.settings.cache.memory / start.workerCount));
+  }
+
+  async open(): Promise<void> {
+    const { settings, compiled, cookieSecret, worker, reusePort } = this.#start;
+    const { engine, reason } = await openEngine(settings.io);
+    this.#audit = openAudit({
+      directory: settings.audit.directory,
+      worker,
+      mode: settings.audit.mode,
+      segmentOctets: settings.audit.segmentSize,
+      segmentAgeMs: settings.audit.segmentAge,
+      checkpointMs: settings.audit.checkpointInterval,
+      reserveOctets: settings.audit.reserve,
+      onState: (healthy, why) => this.#noteAudit(healthy, why),
+    });
+    this.#upstreams = await openUpstreams({
+      engine,
+      pools: poolOptions(settings),
+      log: (event) => this.#logUpstream(event),
+    });
+    this.#path = new QueryPath({
+      site: this.#siteOf(compiled),
+      audit: this.#audit,
+      cache: this.#cache,
+      counters: this.#counters,
+      upstreams: this.#upstreams,
+      detector: NO_DETECTOR,
+      clock: { nowMs: () => performance.now(), wallMs: () => Date.now() },
+      limits: this.#limits(),
+      hashSeed: compiled.hashSeed,
+      cookieSecret,
+      onBug: (error) => this.#noteBug(error),
+    });
+    const listening: Listening[] = [];
+    for (const { host, port } of settings.listen.addresses) {
+      const intake = this.#path.openIntake();
+      const socket = await engine.listen({
+        address: host,
+        port,
+        reusePort,
+        slots: settings.limits.slots,
+        bufferLength: SOCKET_BUFFER_LENGTH,
+        onBatch: intake.onBatch,
+        onError: (error) => this.#log('error', { err: error.message, address: host, port }, 'a UDP socket failed'),
+      });
+      intake.socket = socket;
+      this.#sockets.push(socket);
+      listening.push({ transport: 'udp', address: socket.local.address, port: socket.local.port });
+    }
+    this.#listeners = await openStreamListeners({
+      settings,
+      reusePort,
+      udpPorts: listening,
+      limits: this.#connectionLimits(),
+      onMessage: (message) => this.#path.takeMessage(message),
+      onBatchEnd: () => this.#path.endTurn(),
+      onError: (error) => this.#log('error', { err: error.message }, 'a stream listener failed'),
+    });
+    for (const { transport, address, port } of this.#listeners) listening.push({ transport, address, port });
+    this.#timers.push(setInterval(() => this.#path.tick(), TICK_MS));
+    this.#timers.push(setInterval(() => this.#publish(), STATE_EVERY_MS));
+    publishLag(this.#counters);
+    this.#publish();
+    this.#say({ kind: 'ready', engine: engine.name, engineReason: reason, listening });
+  }
+
+  take(message: ToWorker): void {
+    switch (message.kind) {
+      case 'policy':
+        this.#path.replaceSite(this.#siteOf(message.compiled));
+        this.#say({ kind: 'policy-in-force', generation: message.compiled.generation });
+        return;
+      case 'certificates':
+        return;
+      case 'stop':
+        void this.#stop(message.graceMs);
+    }
+  }
+
+  /** Listening ends first; what is in flight is answered; then the audit is closed, as the last thing. */
+  async #stop(graceMs: number): Promise<void> {
+    const deadlineMs = performance.now() + graceMs;
+    const closing = this.#listeners.map((listener) => listener.close(graceMs));
+    while (this.#path.waiting > 0 && performance.now() < deadlineMs) {
+      await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+    }
+    await Promise.all(closing);
+    this.#path.endTurn();
+    await Promise.all(this.#sockets.map((socket) => socket.close()));
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.#upstreams.close();
+    await this.#audit.close();
+    this.#publish();
+    parentPort?.close();
+  }
+
+  #siteOf(compiled: CompiledPolicy): Site {
+    return new Site(openPolicy(compiled), (group) => this.#viewOf(group), this.#limits(), this.#audit);
+  }
+
+  /** A group keeps its view over reloads, and with it its share of the cache. */
+  #viewOf(group: string): number {
+    const known = this.#views.get(group);
+    if (known !== undefined) return known;
+    const view = this.#views.size;
+    this.#views.set(group, view);
+    return view;
+  }
+
+  #limits(): PathLimits & { readonly forwarderDeadlineMs: number } {
+    const { limits, cache } = this.#start.settings;
+    return {
+      udpSize: limits.udpSize,
+      pendingPerClient: limits.pendingPerClient,
+      clientDeadlineMs: limits.clientDeadline,
+      forwarderDeadlineMs: limits.forwarderDeadline,
+      aliasRestarts: limits.aliasRestarts,
+      flights: limits.slots,
+      failureTtlSeconds: cache.failureTtl / 1000,
+      staleSeconds: cache.serveStale.enabled ? cache.serveStale.max / 1000 : 0,
+      staleAfterMs: cache.serveStale.clientTimer,
+      ttlMinSeconds: Math.floor(cache.ttlMin / 1000),
+      ttlMaxSeconds: Math.floor(cache.ttlMax / 1000),
+      negativeTtlMaxSeconds: Math.floor(cache.negativeTtlMax / 1000),
+    };
+  }
+
+  #connectionLimits(): ConnectionLimits {
+    const { limits } = this.#start.settings;
+    return new ConnectionLimits({
+      ...DEFAULT_LIMITS,
+      clientsMax: Math.ceil(limits.tcpClients / this.#start.workerCount),
+      clientsPerAddress: limits.tcpClientsPerAddress,
+      inFlightMax: limits.tcpPipeline,
+      queriesMax: limits.tcpQueries,
+      idleMs: limits.tcpIdle,
+      messageMs: limits.tcpMessage,
+      unreadMax: limits.tcpOutput,
+    });
+  }
+
+  /** Numbers that are kept elsewhere, brought into the shared columns and to the control thread. */
+  #publish(): void {
+    const { columns } = this.#counters;
+    const { counters: audit } = this.#audit;
+    let batches = 0;
+    let received = 0;
+    let sent = 0;
+    let noSlot = 0;
+    let unsent = 0;
+    for (const { counters } of this.#sockets) {
+      batches += counters.batches;
+      received += counters.received;
+      sent += counters.sent;
+      noSlot += counters.noSlot;
+      unsent += counters.unsent;
+    }
+    columns[At.udpBatches] = batches;
+    columns[At.udpReceived] = received;
+    columns[At.udpSent] = sent;
+    columns[At.udpNoSlot] = noSlot;
+    columns[At.udpUnsent] = unsent;
+    columns[At.cacheEntries] = this.#cache.size;
+    columns[At.cacheOctets] = this.#cache.memory;
+    columns[At.cacheEvictions] = this.#cache.counters.evictions;
+    columns[At.cacheCollisions] = this.#cache.counters.collisions;
+    columns[At.inFlight] = this.#path.waiting;
+    columns[At.auditEntries] = audit.entries;
+    columns[At.auditOctets] = audit.octets;
+    columns[At.auditCommits] = audit.commits;
+    columns[At.auditFailures] = audit.failures;
+    columns[At.auditRefused] = audit.refused;
+    columns[At.auditRotations] = audit.rotations;
+    columns[At.auditHealthy] = this.#audit.healthy ? 1 : 0;
+    let accepted = 0;
+    let open = 0;
+    for (const { counters } of this.#listeners) {
+      accepted += counters.accepted;
+      open += counters.open;
+    }
+    columns[At.streamAccepted] = accepted;
+    columns[At.streamOpen] = open;
+    this.#say({ kind: 'state', upstreams: this.#upstreams.state(), audit: this.#auditState });
+  }
+
+  #noteAudit(healthy: boolean, why: string): void {
+    this.#auditState = { healthy, why };
+    this.#counters.columns[At.auditHealthy] = healthy ? 1 : 0;
+    const worker = this.#start.worker;
+    if (healthy) this.#log('info', { worker, why }, 'the audit is written again');
+    else this.#log('error', { worker, why }, 'the audit cannot be written: queries are refused');
+    this.#say({ kind: 'state', upstreams: [], audit: this.#auditState });
+  }
+
+  #noteBug(error: unknown): void {
+    const nowMs = performance.now();
+    if (nowMs - this.#bugLoggedAtMs < BUG_LOG_EVERY_MS) return;
+    this.#bugLoggedAtMs = nowMs;
+    const stack = error instanceof Error ? error.stack : String(error);
+    this.#log('error', { stack }, 'a query met a fault of Sallyport and was answered SERVFAIL');
+  }
+
+  #logUpstream(event: UpstreamEvent): void {
+    const isBad = event.event !== 'server-up';
+    this.#log(isBad ? 'warn' : 'info', { worker: this.#start.worker, ...event }, `upstream: ${event.event}`);
+  }
+
+  #log(level: LogLevel, fields: object, message: string): void {
+    this.#say({ kind: 'log', level, fields, message });
+  }
+
+  #say(message: FromWorker): void {
+    parentPort?.postMessage(message);
+  }
+}
+
+const thread = new DataThread(workerData as WorkerStart);
+parentPort?.on('message', (message: ToWorker) => thread.take(message));
+await thread.open();
