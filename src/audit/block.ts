@@ -76,6 +76,19 @@ export class Block {
     this.writtenLines = this.committedLines;
   }
 
+  /** The first line, and no more, is in the file now: it ends at `end`. */
+  wroteFirstLine(end: number): void {
+    this.writtenAt = end;
+    this.writtenLines = 1;
+  }
+
+  /** What was in the file from `at` on, `lines` lines in, is there no longer. */
+  unwrote(at: number, lines: number): void {
+    this.writtenAt = at;
+    this.writtenLines = lines;
+    this.dropUnwritten();
+  }
+
   /** Forgets the open batch. */
   takeBack(): void {
     this.at = this.committedAt;
@@ -99,8 +112,11 @@ export class Block {
     return leaves;
   }
 
-  /** Begins the next block with `line` (committed, not written), followed by whatever was not in the file. */
-  restart(line: Uint8Array): void {
+  /**
+   * Begins the next block with `line` (committed, not written), followed by whatever was not in the file. Returns the
+   * position behind `line`.
+   */
+  restart(line: Uint8Array): number {
     const rest = Buffer.from(this.octets.subarray(this.writtenAt, this.at));
     const committed = this.committedAt - this.writtenAt;
     this.at = this.writtenAt = START;
@@ -113,5 +129,6 @@ export class Block {
       from = end;
       if (from === committed) this.commit();
     }
+    return START + line.length;
   }
 }

@@ -12,6 +12,9 @@ export interface Disk {
   /** Cuts a file back to `length` octets. */
   cut(fd: number, length: number): void;
   close(fd: number): void;
+  remove(path: string): void;
+  /** Octets that this process may still write to the disk that holds `path`. */
+  free(path: string): number;
   /** fdatasync in a thread of the pool. */
   sync(fd: number, done: (error: Error | null) => void): void;
   syncNow(fd: number): void;
@@ -26,6 +29,11 @@ export const systemDisk: Disk = {
   write: (fd, octets, at, length) => fs.writeSync(fd, octets, at, length),
   cut: (fd, length) => fs.ftruncateSync(fd, length),
   close: (fd) => fs.closeSync(fd),
+  remove: (path) => fs.unlinkSync(path),
+  free(path) {
+    const { bavail, bsize } = fs.statfsSync(path);
+    return bavail * bsize;
+  },
   sync: (fd, done) => fs.fdatasync(fd, done),
   syncNow: (fd) => fs.fdatasyncSync(fd),
   syncDirectory(path, done) {

@@ -1,6 +1,5 @@
 /**
- * The log of one worker: entries gathered for a batch, handed over as the mode promises, divided into leaves and
- * blocks, and spread over segments.
+ * The log of one worker: numbers, batches, and what becomes of them when the disk fails.
  *
  *    append … append  commit ──▶ write ──▶ then(true) ──▶ block full? segment full? ──▶ sync within the interval
  *                                  │ failed
@@ -11,25 +10,49 @@
  *    strict   no answer leaves before its record is on stable storage
  *    bounded  no answer leaves before its record is written to the kernel; at most 100 ms of records are not yet synced
  *    open     answers never wait; records that could not be kept are counted, and the next one says how many
+ *
+ * `strict` gathers: what is committed while the disk is busy forms the next group, and a group is written and synced
+ * as a whole or taken back as a whole.
  */
 import { mkdirSync } from 'node:fs';
-import { Block } from './block.ts';
+import { join } from 'node:path';
 import type { AuditCounters, AuditLog, DetailFields, Entry, OutcomeFields } from './contract.ts';
 import { jsonLine } from './json-text.ts';
+import { isFull, Ledger, type Mark } from './ledger.ts';
 import { ENTRY_LENGTH_MAX, LineWriter, timeText } from './line.ts';
+import { Notes } from './notes.ts';
 import type { AuditSettings } from './options.ts';
 import { renderDetail, renderOutcome } from './outcome.ts';
-import { type Previous, type Recovered, resume } from './recover.ts';
-import { Segment, segmentName } from './segment.ts';
-import type { Tree } from './tree.ts';
+import { resume } from './recover.ts';
+import { Reserve } from './reserve.ts';
+import type { Segment } from './segment.ts';
 
-const VERSION = 1;
 const RETRY_MS = 250;
+const ATTEMPT_MS_MAX = 8000;
+const REFILL_MS = 10_000;
 /** Clocks that part by more than this are recorded. */
 const CLOCK_STEP_MS = 1000;
+const TOO_SLOW = 'the disk of the audit log confirms too slowly';
+const TOO_LARGE = 'a batch was too large for the buffer of the audit log';
 
 const encoder = new TextEncoder();
-const hex = (octets: Uint8Array): string => Buffer.from(octets).toString('hex');
+
+/** `strict`: one commit that waits for the disk. */
+interface Waiting {
+  readonly then: (kept: boolean) => void;
+  readonly count: number;
+}
+
+/** `strict`: what is written and synced together. */
+interface Group {
+  readonly commits: readonly Waiting[];
+  readonly mark: Mark;
+  /** Number of the first record, and of the first behind it. */
+  readonly from: number;
+  readonly to: number;
+  /** Its queries were refused because the disk took too long; the records may still come to be. */
+  overdue: boolean;
+}
 
 export class WorkerLog implements AuditLog {
   readonly counters: AuditCounters = {
@@ -42,49 +65,52 @@ export class WorkerLog implements AuditLog {
     rotations: 0,
   };
   readonly #settings: AuditSettings;
-  readonly #block: Block;
   readonly #writer: LineWriter;
-  readonly #tree: Tree;
+  readonly #ledger: Ledger;
+  readonly #notes = new Notes();
+  /** Number of the next record, and of the first that is not where the mode promises. */
   #seq: number;
-  /** Entries of the open batch, and those of it that an abandoned segment took along. */
+  #keptSeq: number;
+  /** Entries of the open batch, and those that cannot be kept any more whatever happens. */
   #open = 0;
   #doomed = 0;
   /** Records since the last block line. */
   #records = 0;
-  #segment: Segment | null = null;
-  #segmentNumber: number;
-  #previous: Previous | null;
-  /** Leaves that are in the tree while the block line that lists them is not in the file yet. */
-  #announcing: readonly string[] | null = null;
-  #checkpointAtMs: number;
   #offsetMs: number;
   /** Why nothing is kept at present; null when all is well. */
   #trouble: string | null = null;
-  /** Queries without a record since the log stopped, and since when (wall clock). */
-  #missing = 0;
-  #missingSinceMs = 0;
-  #missingWhy = '';
+  #waiting: Waiting[] = [];
+  #group: Group | null = null;
   #syncTimer: NodeJS.Timeout | null = null;
   readonly #tick: NodeJS.Timeout;
+  #refillAtMs: number;
   #closed = false;
-  /** What was repaired at the start, until a record says so. */
-  #recovered: Recovered | null;
+  /** After trouble: queries are refused until the disk has confirmed the new segment. */
+  #probing = false;
+  /** Attempts in a row that came to nothing, and when the next is due. */
+  #attempts = 0;
+  #attemptAtMs = 0;
 
   constructor(settings: AuditSettings) {
     this.#settings = settings;
-    this.#block = new Block(settings.bufferLength, settings.bufferLengthMax);
+    const { directory, worker } = settings;
+    mkdirSync(directory, { recursive: true, mode: 0o750 });
+    const resumption = resume(directory, worker);
+    const reserve = new Reserve(join(directory, `w${worker}.reserve`), settings.reserveLength, () => {
+      settings.onState(
+        true,
+        'the disk of the audit log is full; the reserve is in use, then queries will be refused',
+      );
+    });
     this.#writer = new LineWriter(settings.clients);
-    mkdirSync(settings.directory, { recursive: true, mode: 0o750 });
-    const resumption = resume(settings.directory, settings.worker);
-    this.#seq = resumption.seq;
-    this.#segmentNumber = resumption.segment;
-    this.#tree = resumption.tree;
-    this.#previous = resumption.previous;
-    this.#checkpointAtMs = settings.monotonicMs();
+    this.#ledger = new Ledger(settings, this.counters, resumption, reserve);
+    this.#seq = this.#keptSeq = resumption.seq;
     this.#offsetMs = settings.wallMs() - settings.monotonicMs();
     this.#writer.setClockOffset(this.#offsetMs);
-    this.#recovered = resumption.recovered;
+    if (resumption.recovered !== null) this.#notes.add('recovered', { ...resumption.recovered });
+    this.#refillAtMs = settings.monotonicMs() + REFILL_MS;
     this.#begin();
+    void reserve.fill();
     this.#tick = setInterval(() => this.#onTick(), Math.min(RETRY_MS, settings.checkpointMs)).unref();
   }
 
@@ -103,7 +129,7 @@ export class WorkerLog implements AuditLog {
   append(entry: Entry): void {
     const length =
       ENTRY_LENGTH_MAX + entry.outcome.length + (entry.detail === null ? 0 : entry.detail.length);
-    const block = this.#block;
+    const { block } = this.#ledger;
     if (!block.hasRoom(length)) {
       // The batch has outgrown the largest buffer: it can no longer be kept whole, so none of it is.
       this.#doomed++;
@@ -115,66 +141,72 @@ export class WorkerLog implements AuditLog {
   }
 
   commit(then: (kept: boolean) => void): void {
+    const { mode } = this.#settings;
+    if (mode === 'strict') {
+      this.#commitToDisk(then);
+      return;
+    }
+    if (mode === 'open') then(true);
     const kept = this.#keep();
-    then(kept || this.#settings.mode === 'open');
+    if (mode === 'bounded') then(kept);
     if (kept) this.#afterWrite();
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
+    while (this.#group !== null) await new Promise((resolve) => setTimeout(resolve, 5));
     this.#closed = true;
     clearInterval(this.#tick);
     if (this.#syncTimer !== null) clearTimeout(this.#syncTimer);
-    const segment = this.#segment;
-    if (segment === null) return;
-    this.#closeBlock(true, true);
-    const error = this.#writeCommitted();
-    this.#segment = null;
-    await new Promise<void>((resolve, reject) => {
-      const finish = (syncError: Error | null): void => {
-        if (syncError === null && error === null) resolve();
-        else reject(syncError ?? error);
-      };
-      segment.finish(finish);
-    });
+    if (this.#ledger.segment !== null) {
+      if (this.#flushNotes()) {
+        await new Promise<void>((resolve, reject) => {
+          const error = this.#ledger.end((syncError) => (syncError === null ? resolve() : reject(syncError)));
+          if (error !== null) reject(error);
+        });
+      }
+    }
+    await this.#ledger.close();
   }
 
-  /** Puts the open batch where the mode wants it; false when it was taken back. */
+  // ── bounded and open ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Hands the open batch to the kernel; false when it was taken back. */
   #keep(): boolean {
     const count = this.#open;
     if (count === 0 && this.#doomed === 0) return this.#trouble === null;
-    const segment = this.#segment;
-    if (segment === null || this.#doomed > 0)
-      return this.#takeBack(this.#trouble ?? 'the batch was too large');
-    const nowMs = this.#settings.monotonicMs();
-    if (this.#isLate(segment, nowMs)) return this.#takeBack('the disk confirms too slowly');
-    this.#block.commit();
-    const error = this.#writeCommitted();
+    const { segment, block } = this.#ledger;
+    if (segment === null || this.#probing || this.#doomed > 0) {
+      return this.#takeBack(this.#trouble ?? TOO_LARGE);
+    }
+    if (this.#isLate(segment)) return this.#takeBack(this.#trouble ?? TOO_SLOW);
+    block.commit();
+    this.#open = 0;
+    const error = this.#ledger.write();
     if (error !== null) {
-      this.#open = 0;
-      this.#seq -= count;
       this.#miss(count, failureText(error));
-      this.#abandon(failureText(error));
+      this.#stop(error);
       return false;
     }
-    this.#open = 0;
-    this.#records += count;
-    this.counters.entries += count;
-    this.counters.commits++;
+    this.#kept(count, this.#seq);
     return true;
   }
 
+  #kept(count: number, seq: number): void {
+    this.#keptSeq = seq;
+    this.#records += count;
+    this.counters.entries += count;
+    this.counters.commits++;
+    if (this.#settings.mode !== 'strict') this.#scheduleSync();
+  }
+
   /** `bounded`: whether a record waits for the disk longer than promised. */
-  #isLate(segment: Segment, nowMs: number): boolean {
-    if (
-      this.#settings.mode !== 'bounded' ||
-      nowMs - segment.unsyncedSinceMs <= this.#settings.unsyncedMsMax
-    ) {
-      return false;
-    }
-    if (segment.syncing) return true;
+  #isLate(segment: Segment): boolean {
+    const { mode, monotonicMs, unsyncedMsMax } = this.#settings;
+    if (mode !== 'bounded' || monotonicMs() - this.#ledger.unsyncedSinceMs <= unsyncedMsMax) return false;
+    if (this.#ledger.syncing) return true;
     try {
-      // This thread was held up and the timer with it; the disk itself may be quick.
+      // This thread was held up and its timer with it; the disk itself may be quick.
       segment.syncNow();
       return false;
     } catch (error) {
@@ -183,260 +215,361 @@ export class WorkerLog implements AuditLog {
     }
   }
 
+  /** Drops the open batch; its numbers are used again. */
   #takeBack(why: string): false {
-    this.#block.takeBack();
-    this.#seq -= this.#open;
     const count = this.#open + this.#doomed;
-    this.#open = this.#doomed = 0;
+    this.#doom();
+    this.#doomed = 0;
     this.counters.failures++;
     this.#miss(count, why);
     return false;
   }
 
+  #doom(): void {
+    this.#ledger.block.takeBack();
+    this.#seq -= this.#open;
+    this.#doomed += this.#open;
+    this.#open = 0;
+  }
+
   #miss(count: number, why: string): void {
-    if (this.#missing === 0) {
-      this.#missingSinceMs = this.#settings.wallMs();
-      this.#missingWhy = why;
-    }
-    this.#missing += count;
-    if (this.#settings.mode === 'open') this.counters.lost += count;
+    const { mode, wallMs } = this.#settings;
+    if (mode === 'open') this.counters.lost += count;
     else this.counters.refused += count;
+    this.#notes.addMissing(mode === 'open' ? 'lost' : 'refused', count, wallMs(), why);
     this.#setTrouble(why);
   }
 
   #setTrouble(why: string | null): void {
-    if (why === this.#trouble) return;
     const changed = (why === null) !== (this.#trouble === null);
     this.#trouble = why;
     if (changed) this.#settings.onState(why === null, why ?? 'the audit log is written again');
   }
 
-  /** Writes everything committed that is not in the file. */
-  #writeCommitted(): NodeJS.ErrnoException | null {
-    const block = this.#block;
-    const segment = this.#segment!;
-    const length = block.committedAt - block.writtenAt;
-    if (length === 0) return null;
-    const nowMs = this.#settings.monotonicMs();
-    const error = segment.write(block.octets, block.writtenAt, block.committedAt, nowMs);
-    if (error !== null) return error;
-    block.wrote();
-    this.#announcing = null;
-    this.counters.octets += length;
-    this.#scheduleSync(this.#settings.syncIntervalMs);
-    return null;
-  }
+  // ── strict ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #afterWrite(): void {
-    const settings = this.#settings;
-    const block = this.#block;
-    const segment = this.#segment;
-    if (segment === null) return;
-    if (this.#missing > 0) this.#confess();
-    const nowMs = settings.monotonicMs();
-    const offsetMs = settings.wallMs() - nowMs;
-    if (Math.abs(offsetMs - this.#offsetMs) > CLOCK_STEP_MS) this.#noteClock(offsetMs);
-    const isDue = nowMs - this.#checkpointAtMs >= settings.checkpointMs;
-    if (isDue || this.#records >= settings.blockRecords || block.writtenLength >= settings.blockLength) {
-      this.#closeBlock(isDue);
-    }
-    if (segment.octets >= settings.segmentLength || nowMs - segment.openedAtMs >= settings.segmentAgeMs) {
-      this.#rotate();
-    }
-  }
-
-  /** Every 250 ms: tries again after a failure, writes what waits while no query comes. */
-  #onTick(): void {
-    if (this.#segment === null) {
-      this.#begin();
+  #commitToDisk(then: (kept: boolean) => void): void {
+    if (this.#open === 0 && this.#doomed === 0) {
+      then(this.#trouble === null);
       return;
     }
-    if (this.#open > 0) return;
-    if (this.#missing > 0) this.#confess();
-    if (this.#segment !== null && this.#records > 0) {
-      if (this.#settings.monotonicMs() - this.#checkpointAtMs >= this.#settings.checkpointMs) {
-        this.#closeBlock(true);
-        this.#write();
-      }
+    const mustWait = this.#probing || this.#group?.overdue === true;
+    if (this.#ledger.segment === null || this.#doomed > 0 || mustWait) {
+      this.#takeBack(this.#trouble ?? TOO_LARGE);
+      then(false);
+      return;
     }
-  }
-
-  /** Writes what is committed outside of a batch; a failure stops the log. */
-  #write(): boolean {
-    const error = this.#writeCommitted();
-    if (error === null) return true;
-    this.#setTrouble(failureText(error));
-    this.#abandon(failureText(error));
-    return false;
-  }
-
-  /** Ends the block with a line that lists its leaves. It is written with what comes next. */
-  #closeBlock(isCheckpoint: boolean, closes = false): void {
-    if (isCheckpoint) this.#checkpointAtMs = this.#settings.monotonicMs();
-    const leaves = this.#block.leaves();
-    for (const leaf of leaves) this.#tree.add(leaf);
-    const names = leaves.map(hex);
-    this.#announcing = names;
-    this.#records = 0;
-    const line = jsonLine({
-      type: isCheckpoint ? 'checkpoint' : 'block',
-      ...(isCheckpoint ? { time: timeText(this.#settings.wallMs()) } : {}),
-      ...(closes ? { closes: true } : {}),
-      leaves: names,
-      size: this.#tree.size,
-      ...(isCheckpoint ? { root: hex(this.#tree.root()) } : {}),
-    });
-    this.#block.restart(encoder.encode(line));
-  }
-
-  /** Ends this segment and begins the next. The caller knows that no batch is open. */
-  #rotate(): void {
-    const segment = this.#segment!;
-    this.#closeBlock(true, true);
-    if (!this.#write()) return;
-    this.#leave(segment);
-    this.counters.rotations++;
-    segment.finish((error) => {
-      if (error !== null) this.#poison(segment, error);
-    });
-    this.#begin();
-  }
-
-  /** Takes the end of a segment into the tree, so that the header of the next can name it. */
-  #leave(segment: Segment): void {
-    let leaves = this.#announcing;
-    if (leaves === null) {
-      const tail = this.#block.leaves();
-      for (const leaf of tail) this.#tree.add(leaf);
-      leaves = tail.map(hex);
-    }
-    this.#announcing = null;
-    this.#previous = {
-      file: segment.file,
-      octets: segment.octets,
-      leaves,
-      ...(segment.torn ? { torn: true as const } : {}),
-    };
-    this.#segment = null;
-  }
-
-  /** Gives a segment up; the next attempt begins a new one. Whatever is not in the file is dropped. */
-  #abandon(why: string): void {
-    const segment = this.#segment!;
-    this.#doomed += this.#open;
-    this.#seq -= this.#open;
+    this.#ledger.block.commit();
+    this.#waiting.push({ then, count: this.#open });
     this.#open = 0;
+    if (this.#group === null) this.#startGroup();
+  }
+
+  #startGroup(): void {
+    const segment = this.#ledger.segment!;
+    const mark = this.#ledger.mark();
+    const commits = this.#waiting;
+    this.#waiting = [];
+    const group: Group = { commits, mark, from: this.#keptSeq, to: this.#seq - this.#open, overdue: false };
+    const error = this.#ledger.write();
+    if (error !== null) {
+      this.#failGroup(group, failureText(error));
+      this.#stop(error);
+      return;
+    }
+    this.#group = group;
+    const timer = setTimeout(() => this.#onOverdue(group), this.#settings.strictMsMax).unref();
+    this.#ledger.sync((syncError) => {
+      clearTimeout(timer);
+      this.#group = null;
+      if (syncError === null) this.#endGroup(group, segment);
+      else {
+        this.#ledger.rollBack(mark);
+        this.#failGroup(group, failureText(syncError));
+        this.#poison(segment, syncError);
+      }
+    });
+  }
+
+  #endGroup(group: Group, segment: Segment): void {
+    const count = group.commits.reduce((sum, commit) => sum + commit.count, 0);
+    this.#kept(count, group.to);
+    this.#notes.settle(true);
+    this.#trust();
+    if (group.overdue && count > 0) {
+      const why = 'these records were written, but their queries had been refused: the disk took too long';
+      this.#notes.add('late', { from: group.from, to: group.to - 1, why });
+    } else {
+      for (const commit of group.commits) commit.then(true);
+    }
+    if (segment === this.#ledger.segment) {
+      this.#afterWrite();
+      this.#watchPlace(segment);
+    }
+    if (this.#waiting.length > 0 && this.#group === null && this.#ledger.segment !== null) this.#startGroup();
+  }
+
+  /** The disk has not answered in time: everyone who waits is refused, and nobody else is let in until it has. */
+  #onOverdue(group: Group): void {
+    group.overdue = true;
+    const refused = [...group.commits, ...this.#waiting];
+    this.#waiting = [];
+    this.#doom();
+    this.#ledger.block.dropUnwritten();
+    this.#seq = group.to;
     this.counters.failures++;
-    this.#block.dropUnwritten();
-    this.#leave(segment);
-    segment.retire();
+    this.#setTrouble(TOO_SLOW);
+    for (const commit of refused) this.#miss(commit.count, TOO_SLOW);
+    for (const commit of refused) commit.then(false);
+  }
+
+  /** Refuses a group that is not in the file, and all that waited behind it. */
+  #failGroup(group: Group, why: string): void {
+    const refused = group.overdue ? this.#waiting : [...group.commits, ...this.#waiting];
+    this.#waiting = [];
+    this.#doom();
+    this.#ledger.block.dropUnwritten();
+    this.#notes.settle(false);
+    this.#seq = this.#keptSeq = group.from;
+    for (const commit of refused) this.#miss(commit.count, why);
+    for (const commit of refused) commit.then(false);
+  }
+
+  // ── all modes ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #afterWrite(): void {
+    const { blockRecords, blockLength, wallMs, monotonicMs } = this.#settings;
+    const ledger = this.#ledger;
+    const nowMs = monotonicMs();
+    const offsetMs = wallMs() - nowMs;
+    if (Math.abs(offsetMs - this.#offsetMs) > CLOCK_STEP_MS) this.#noteClock(offsetMs);
+    const isDue = ledger.isCheckpointDue(nowMs);
+    if (isDue || this.#records >= blockRecords || ledger.block.writtenLength >= blockLength) {
+      this.#records = 0;
+      ledger.closeBlock(isDue ? 'checkpoint' : 'block');
+    }
+    if (ledger.isSegmentDue(nowMs)) this.#rotate();
+    // Last, because in `strict` it begins a group.
+    if (!this.#notes.isEmpty && ledger.segment !== null) this.#flushNotes();
+  }
+
+  /** Tries again after a failure, and writes what waits while no query comes. */
+  #onTick(): void {
+    if (this.#group !== null || this.#open > 0) return;
+    const nowMs = this.#settings.monotonicMs();
+    const { segment, reserve } = this.#ledger;
+    if (segment === null) {
+      if (nowMs >= this.#attemptAtMs) this.#begin();
+      return;
+    }
+    if (nowMs >= this.#refillAtMs) {
+      this.#refillAtMs = nowMs + REFILL_MS;
+      void reserve.fill();
+    }
+    if (this.#probing || this.#isLate(segment)) return;
+    if (!this.#notes.isEmpty) {
+      this.#flushNotes();
+      return;
+    }
+    if (this.#records === 0 || !this.#ledger.isCheckpointDue(nowMs)) return;
+    this.#records = 0;
+    this.#ledger.closeBlock('checkpoint');
+    this.#writeOwn();
+  }
+
+  /** Writes lines of the log's own; false when that failed and the log stopped. In `strict` they are a group. */
+  #writeOwn(): boolean {
+    if (this.#settings.mode === 'strict' && !this.#closed) {
+      if (this.#group === null) this.#startGroup();
+      return this.#ledger.segment !== null;
+    }
+    const error = this.#ledger.write();
+    if (error !== null) {
+      this.#stop(error);
+      return false;
+    }
+    this.#notes.settle(true);
+    this.#keptSeq = this.#seq;
+    this.#scheduleSync();
+    return true;
+  }
+
+  /** Begins a segment; on failure the log stays stopped until the next attempt. */
+  #begin(): void {
+    const { mode, monotonicMs } = this.#settings;
+    // Segments that come to nothing must not pile up: a disk that keeps failing is asked less and less often.
+    this.#attemptAtMs = monotonicMs() + Math.min(RETRY_MS * 2 ** this.#attempts, ATTEMPT_MS_MAX);
+    this.#doom();
+    const error = this.#ledger.begin(this.#seq);
+    if (error !== null) {
+      this.counters.failures++;
+      this.#setTrouble(failureText(error));
+      return;
+    }
+    this.#probing = this.#trouble !== null && mode !== 'open';
+    if (!this.#flushNotes()) return;
+    if (!this.#probing) {
+      this.#setTrouble(null);
+      this.#scheduleSync();
+    } else if (this.#group === null) {
+      this.#sync();
+    }
+  }
+
+  /** The disk has confirmed what was asked of it. */
+  #trust(): void {
+    this.#attempts = 0;
+    if (!this.#probing && this.#trouble === null) return;
+    this.#probing = false;
+    if (this.#ledger.segment !== null) this.#setTrouble(null);
+  }
+
+  #rotate(): void {
+    const segment = this.#ledger.segment!;
+    const error = this.#ledger.end((syncError) => {
+      if (syncError !== null) this.#notePoison(segment, syncError);
+    });
+    if (error !== null) {
+      this.#refuseWaiting(failureText(error));
+      this.#stop(error);
+      return;
+    }
+    this.counters.rotations++;
+    const beginError = this.#ledger.begin(this.#keptSeq);
+    if (beginError === null) {
+      this.#scheduleSync();
+      return;
+    }
+    // What waited for the next group in `strict` went with the segment that could not be begun.
+    this.#refuseWaiting(failureText(beginError));
+    this.counters.failures++;
+    this.#setTrouble(failureText(beginError));
+  }
+
+  #refuseWaiting(why: string): void {
+    const refused = this.#waiting;
+    this.#waiting = [];
+    this.#doomed += this.#open;
+    this.#open = 0;
+    this.#seq = this.#keptSeq;
+    for (const commit of refused) this.#miss(commit.count, why);
+    for (const commit of refused) commit.then(false);
+  }
+
+  /** Gives the segment up after a failed write. When the disk is full, the last of the reserve holds the record of it. */
+  #stop(error: NodeJS.ErrnoException): void {
+    const why = failureText(error);
+    const ledger = this.#ledger;
+    this.counters.failures++;
+    this.#doomed += this.#open;
+    this.#open = 0;
+    ledger.block.dropUnwritten();
+    this.#notes.settle(false);
+    this.#seq = this.#keptSeq;
+    const segment = ledger.segment;
+    if (segment === null) return;
+    if (isFull(error) && !segment.torn && ledger.reserve.releaseLast()) {
+      this.#addRecord('stopped', { why });
+      if (ledger.write() === null) this.#keptSeq = this.#seq;
+      else this.#seq = this.#keptSeq;
+    }
+    ledger.abandon((syncError) => {
+      if (syncError !== null) this.#notePoison(segment, syncError);
+    });
+    this.#records = 0;
     this.#setTrouble(why);
   }
 
+  /** A sync that failed may have lost what it was to keep, whatever a second one says: the segment is not used again. */
   #poison(segment: Segment, error: Error): void {
-    if (segment === this.#segment)
-      this.#abandon(`the disk did not confirm ${segment.file}: ${failureText(error)}`);
+    this.#notePoison(segment, error);
+    if (segment !== this.#ledger.segment) return;
+    this.counters.failures++;
+    this.#doom();
+    this.#ledger.abandon(null);
+    this.#records = 0;
+    this.#probing = false;
+    this.#setTrouble(`the disk did not confirm ${segment.file}: ${failureText(error)}`);
+    // At once after the first failure, with growing pauses when they go on.
+    if (this.#attempts++ === 0) this.#begin();
   }
 
-  /** Begins a segment; a failure leaves the log stopped until the next attempt. */
-  #begin(): void {
-    const settings = this.#settings;
-    let segment: Segment;
-    const wallMs = settings.wallMs();
-    try {
-      mkdirSync(settings.directory, { recursive: true, mode: 0o750 });
-      const file = segmentName(settings.worker, this.#segmentNumber, wallMs);
-      segment = new Segment(settings.disk, settings.directory, file, settings.monotonicMs());
-      this.#segmentNumber++;
-    } catch (error) {
-      this.counters.failures++;
-      this.#setTrouble(failureText(error as NodeJS.ErrnoException));
-      return;
-    }
-    const header = jsonLine({
-      type: 'segment',
-      version: VERSION,
-      worker: settings.worker,
-      boot: settings.bootId,
-      number: this.#segmentNumber - 1,
-      seq: this.#seq,
-      time: timeText(wallMs),
-      previous: this.#previous,
-      tree: { size: this.#tree.size, frontier: this.#tree.frontier.map(hex) },
+  #notePoison(segment: Segment, error: Error): void {
+    const why = 'the disk did not confirm its latest records: after a power cut they may be missing';
+    this.#notes.add('poisoned', {
+      file: segment.file,
+      octets: segment.octets,
+      error: failureText(error),
+      why,
     });
-    const open = this.#open;
-    if (open > 0) {
-      this.#doomed += open;
-      this.#seq -= open;
-      this.#open = 0;
-      this.#block.takeBack();
-    }
-    this.#block.restart(encoder.encode(header));
-    this.#segment = segment;
-    if (!this.#write()) return;
-    if (this.#recovered !== null) {
-      if (!this.#note('recovered', { ...this.#recovered })) return;
-      this.#recovered = null;
-    }
-    if (this.#missing > 0) this.#confess();
-    else this.#setTrouble(null);
-  }
-
-  /** Writes how many queries have no record, and since when. */
-  #confess(): void {
-    const kept = this.#settings.mode !== 'open';
-    const noted = this.#note('gap', {
-      [kept ? 'refused' : 'lost']: this.#missing,
-      since: timeText(this.#missingSinceMs),
-      why: this.#missingWhy,
-    });
-    if (!noted) return;
-    this.#missing = 0;
-    this.#setTrouble(null);
   }
 
   #noteClock(offsetMs: number): void {
     const stepMs = Math.round(offsetMs - this.#offsetMs);
     this.#offsetMs = offsetMs;
     this.#writer.setClockOffset(offsetMs);
-    this.#note('clock', { stepMs });
+    this.#notes.add('clock', { stepMs });
   }
 
-  /** Writes a record of the log about itself, at once; false when that failed. No batch is open. */
-  #note(type: string, members: Readonly<Record<string, unknown>>): boolean {
+  /** Writes the records that the log has to make of itself; false when that failed and the log stopped. */
+  #flushNotes(): boolean {
+    if (this.#open > 0 || this.#notes.isEmpty) return true;
+    for (const { type, members } of this.#notes.take()) this.#addRecord(type, members);
+    const kept = this.#writeOwn();
+    if (kept && !this.#probing && this.#settings.mode !== 'strict') this.#setTrouble(null);
+    return kept;
+  }
+
+  #addRecord(type: string, members: Readonly<Record<string, unknown>>): void {
     const wallMs = this.#settings.wallMs();
     const up = Math.max(0, Math.round(wallMs - this.#offsetMs));
     const line = jsonLine({ type, seq: this.#seq, time: timeText(wallMs), up, ...members });
-    this.#block.addLine(encoder.encode(line));
-    this.#block.commit();
+    const { block } = this.#ledger;
+    block.addLine(encoder.encode(line));
+    block.commit();
     this.#seq++;
     this.#records++;
-    if (this.#write()) return true;
-    this.#seq--;
-    return false;
   }
 
-  #scheduleSync(delayMs: number): void {
+  #scheduleSync(): void {
     if (this.#syncTimer !== null || this.#closed) return;
     this.#syncTimer = setTimeout(() => {
       this.#syncTimer = null;
       this.#sync();
-    }, delayMs).unref();
+    }, this.#settings.syncIntervalMs).unref();
   }
 
   #sync(): void {
-    const segment = this.#segment;
+    const { segment } = this.#ledger;
     if (segment === null || segment.syncing || segment.unsyncedSinceMs === Number.POSITIVE_INFINITY) return;
-    segment.sync((error) => {
-      if (error !== null) return this.#poison(segment, error);
-      segment.isInPlace((inPlace) => {
-        if (!inPlace && segment === this.#segment) this.#abandon(`${segment.path} was removed or replaced`);
+    this.#ledger.sync((error) => {
+      if (error !== null) {
+        this.#poison(segment, error);
+        return;
+      }
+      if (segment === this.#ledger.segment) this.#trust();
+      this.#watchPlace(segment);
+      if (segment.unsyncedSinceMs !== Number.POSITIVE_INFINITY) this.#scheduleSync();
+    });
+  }
+
+  /** Notices that the file was removed or replaced: what is written to it then is written to nowhere. */
+  #watchPlace(segment: Segment): void {
+    segment.isInPlace((inPlace) => {
+      if (inPlace || segment !== this.#ledger.segment || this.#group !== null || this.#closed) return;
+      this.#notes.add('removed', {
+        file: segment.file,
+        why: 'the segment was removed or replaced while in use',
       });
-      if (segment.unsyncedSinceMs !== Number.POSITIVE_INFINITY)
-        this.#scheduleSync(this.#settings.syncIntervalMs);
+      this.#doom();
+      this.#refuseWaiting('the audit segment was removed');
+      this.#ledger.abandon(null);
+      this.#records = 0;
+      this.#setTrouble(`${segment.path} was removed or replaced`);
+      this.#begin();
     });
   }
 }
 
 const failureText = (error: NodeJS.ErrnoException): string =>
-  error.code === 'ENOSPC' ? 'the disk of the audit log is full (ENOSPC)' : error.message;
+  isFull(error) ? `the disk of the audit log is full (${error.code})` : error.message;

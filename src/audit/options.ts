@@ -23,6 +23,10 @@ export interface AuditOptions {
   readonly strictMsMax?: number;
   /** A signed checkpoint at least this often while there are records; default 1000. */
   readonly checkpointMs?: number;
+  /** The signing key is replaced and erased this often; default 15 minutes. */
+  readonly keyMs?: number;
+  /** Called with each checkpoint line once it is written, so that it can be kept elsewhere. Must not throw. */
+  readonly onCheckpoint?: (line: string) => void;
   /** A block is closed after this many records; default 1000. */
   readonly blockRecords?: number;
   /** Kept free for the log when the disk fills up; default 16 MiB, 0 for none. */
@@ -51,6 +55,8 @@ export interface AuditSettings {
   readonly unsyncedMsMax: number;
   readonly strictMsMax: number;
   readonly checkpointMs: number;
+  readonly keyMs: number;
+  readonly onCheckpoint: (line: string) => void;
   readonly blockRecords: number;
   readonly blockLength: number;
   readonly bufferLength: number;
@@ -77,6 +83,8 @@ export function settingsOf(options: AuditOptions): AuditSettings {
     unsyncedMsMax: options.unsyncedMsMax ?? 100,
     strictMsMax: options.strictMsMax ?? 500,
     checkpointMs: options.checkpointMs ?? 1000,
+    keyMs: options.keyMs ?? 900_000,
+    onCheckpoint: options.onCheckpoint ?? (() => {}),
     blockRecords: options.blockRecords ?? 1000,
     blockLength: 256 * 1024,
     bufferLength: 512 * 1024,

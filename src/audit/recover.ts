@@ -28,6 +28,8 @@ export interface Resumption {
   readonly segment: number;
   readonly tree: Tree;
   readonly previous: Previous | null;
+  /** The newest public key (hex) that the log announces; null for a new log. */
+  readonly key: string | null;
   /** What was repaired; null after an orderly stop and for a new log. */
   readonly recovered: Recovered | null;
 }
@@ -70,12 +72,13 @@ export function resume(directory: string, worker: number): Resumption {
     const segment = names[names.length - 1].number + 1;
     return { ...resumption, segment, recovered: resumption.recovered ?? emptied };
   }
-  return { seq: 1, segment: 1, tree: new Tree(), previous: null, recovered: emptied };
+  return { seq: 1, segment: 1, tree: new Tree(), previous: null, key: null, recovered: emptied };
 }
 
 interface Header {
   readonly type: string;
   readonly seq: number;
+  readonly key: string;
   readonly tree: { readonly size: number; readonly frontier: readonly string[] };
 }
 
@@ -100,6 +103,7 @@ function resumeAfter(octets: Buffer, name: SegmentName, path: string): Resumptio
   let blockAt = 0;
   let good = 0;
   let closed = false;
+  let key = header.key;
   for (let at = 0; at < octets.length; ) {
     const end = octets.indexOf(NEWLINE, at);
     if (end < 0) break;
@@ -110,6 +114,7 @@ function resumeAfter(octets: Buffer, name: SegmentName, path: string): Resumptio
       for (const leaf of line['leaves'] as string[]) tree.add(Buffer.from(leaf, 'hex'));
       blockAt = at;
       closed = line['closes'] === true;
+      if (typeof line['next'] === 'string') key = line['next'];
     }
     if (typeof line['seq'] === 'number' && line['type'] !== 'segment') seq = line['seq'] + 1;
     at = good = end + 1;
@@ -132,6 +137,7 @@ function resumeAfter(octets: Buffer, name: SegmentName, path: string): Resumptio
     segment: name.number + 1,
     tree,
     previous: { file: name.file.replace(/\.gz$/, ''), octets: good, leaves: leaves.map(hex) },
+    key,
     recovered,
   };
 }

@@ -148,6 +148,16 @@ export class Segment {
     if (!this.#syncing) this.#close();
   }
 
+  /** Closes and removes a file in which nothing is. */
+  discard(): void {
+    this.#close();
+    try {
+      this.#disk.remove(this.path);
+    } catch {
+      // It is empty; recovery knows what to make of it.
+    }
+  }
+
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;

@@ -1,0 +1,339 @@
+/**
+ * The octets of one worker's log on their way into segments: blocks closed and hashed into the tree, checkpoints signed,
+ * segments begun, ended and linked.
+ *
+ *    segment 1                                             segment 2
+ *    {"type":"segment",…}                                  {"type":"segment",…,"previous":{"file":…,"leaves":[…]}}
+ *    {"seq":1,…} … {"seq":1000,…}                          {"seq":1712,…} …
+ *    {"type":"block","leaves":[…],"size":32}
+ *    {"seq":1001,…} …
+ *    {"type":"checkpoint","leaves":[…],"size":55,"root":…,"sig":…}
+ *
+ * Each of these lines lists the leaves from the line like it to itself; the header of a segment lists those that were
+ * left of the segment before. Thus every octet is in one leaf of one tree, over all segments and restarts, and a segment
+ * that had to be given up is never touched again.
+ */
+import { mkdirSync } from 'node:fs';
+import { Block } from './block.ts';
+import type { AuditCounters } from './contract.ts';
+import { Heads } from './heads.ts';
+import { jsonLine } from './json-text.ts';
+import { SIGNATURE_MEMBER, Signer } from './keys.ts';
+import { timeText } from './line.ts';
+import type { AuditSettings } from './options.ts';
+import type { Previous, Resumption } from './recover.ts';
+import type { Reserve } from './reserve.ts';
+import { Segment, segmentName } from './segment.ts';
+import type { Tree } from './tree.ts';
+
+export const VERSION = 1;
+/** A new segment is not begun on a disk with less room than this. */
+const ROOM_MIN = 256 * 1024;
+
+const encoder = new TextEncoder();
+const hex = (octets: Uint8Array): string => Buffer.from(octets).toString('hex');
+
+/** Whether an error says that there is no room, on the disk or in the quota. */
+export const isFull = (error: NodeJS.ErrnoException): boolean =>
+  error.code === 'ENOSPC' || error.code === 'EDQUOT';
+
+/** Where the log stood before a write that may have to be undone. */
+export interface Mark {
+  readonly octets: number;
+  readonly writtenAt: number;
+  readonly writtenLines: number;
+  readonly announcing: readonly string[] | null;
+}
+
+interface Checkpoint {
+  readonly line: string;
+  /** It, or one before it that is not on the disk either, announces a new key. */
+  readonly changesKey: boolean;
+}
+
+export class Ledger {
+  readonly block: Block;
+  readonly reserve: Reserve;
+  readonly #settings: AuditSettings;
+  readonly #counters: AuditCounters;
+  readonly #tree: Tree;
+  readonly #heads: Heads;
+  readonly #announcedKey: string | null;
+  #signer: Signer | null = null;
+  #keySinceMs: number;
+  #segment: Segment | null = null;
+  #number: number;
+  #previous: Previous | null;
+  /** Leaves that are in the tree while the line that lists them is not in the file yet. */
+  #announcing: readonly string[] | null = null;
+  /** The newest checkpoint that is not written, and that is written and not on the disk. */
+  #checkpoint: Checkpoint | null = null;
+  #unsyncedCheckpoint: Checkpoint | null = null;
+  /** Segments that have ended and are not on the disk whole. */
+  readonly #ending = new Set<Segment>();
+  #checkpointAtMs: number;
+
+  constructor(settings: AuditSettings, counters: AuditCounters, resumption: Resumption, reserve: Reserve) {
+    this.#settings = settings;
+    this.#counters = counters;
+    this.block = new Block(settings.bufferLength, settings.bufferLengthMax);
+    this.reserve = reserve;
+    this.#heads = new Heads(settings.directory, settings.worker);
+    this.#number = resumption.segment;
+    this.#tree = resumption.tree;
+    this.#previous = resumption.previous;
+    this.#announcedKey = resumption.key;
+    this.#checkpointAtMs = this.#keySinceMs = settings.monotonicMs();
+  }
+
+  /** The segment that is written to; null while the log is stopped. */
+  get segment(): Segment | null {
+    return this.#segment;
+  }
+
+  /**
+   * Begins a segment whose first record will be `seq`. On failure nothing is left behind, the log stays as it was, and
+   * the error returns.
+   */
+  begin(seq: number): NodeJS.ErrnoException | null {
+    const { directory, disk, worker, wallMs, monotonicMs, bootId } = this.#settings;
+    const beganAtMs = wallMs();
+    let segment: Segment;
+    try {
+      mkdirSync(directory, { recursive: true, mode: 0o750 });
+      if (disk.free(directory) < ROOM_MIN)
+        throw Object.assign(new Error('no space left'), { code: 'ENOSPC' });
+      this.#signer ??= Signer.open(directory, worker, this.#announcedKey);
+      this.#signer.keepFile();
+      segment = new Segment(disk, directory, segmentName(worker, this.#number, beganAtMs), monotonicMs());
+    } catch (error) {
+      return error as NodeJS.ErrnoException;
+    }
+    const header = jsonLine({
+      type: 'segment',
+      version: VERSION,
+      worker,
+      boot: bootId,
+      number: this.#number,
+      seq,
+      time: timeText(beganAtMs),
+      key: this.#signer.publicHex,
+      previous: this.#previous,
+      tree: { size: this.#tree.size, frontier: this.#tree.frontier.map(hex) },
+    });
+    const end = this.block.restart(encoder.encode(header));
+    this.#segment = segment;
+    const error = this.#writeFirstLine(end);
+    if (error !== null) {
+      this.#segment = null;
+      this.block.dropUnwritten();
+      segment.discard();
+      return error;
+    }
+    this.#number++;
+    return null;
+  }
+
+  /** Hands everything committed to the kernel. On failure none of it is in the file. */
+  write(): NodeJS.ErrnoException | null {
+    const { block } = this;
+    const length = block.committedAt - block.writtenAt;
+    if (length === 0) return null;
+    const error = this.#writeTo(block.committedAt);
+    if (error !== null) return error;
+    block.wrote();
+    this.#wrote(length);
+    return null;
+  }
+
+  #writeFirstLine(end: number): NodeJS.ErrnoException | null {
+    const length = end - this.block.writtenAt;
+    const error = this.#writeTo(end);
+    if (error !== null) return error;
+    this.block.wroteFirstLine(end);
+    this.#wrote(length);
+    return null;
+  }
+
+  #writeTo(end: number): NodeJS.ErrnoException | null {
+    const { block } = this;
+    const segment = this.#segment!;
+    const nowMs = this.#settings.monotonicMs();
+    const error = segment.write(block.octets, block.writtenAt, end, nowMs);
+    if (error === null || !isFull(error) || segment.torn || !this.reserve.releaseMost()) return error;
+    return segment.write(block.octets, block.writtenAt, end, nowMs);
+  }
+
+  #wrote(length: number): void {
+    this.#announcing = null;
+    this.#counters.octets += length;
+    if (this.#checkpoint === null) return;
+    const changesKey = this.#checkpoint.changesKey || this.#unsyncedCheckpoint?.changesKey === true;
+    this.#unsyncedCheckpoint = { line: this.#checkpoint.line, changesKey };
+    this.#checkpoint = null;
+  }
+
+  /** Monotonic time of the oldest record that the disk has not confirmed; infinite when there is none. */
+  get unsyncedSinceMs(): number {
+    let sinceMs = this.#segment?.unsyncedSinceMs ?? Number.POSITIVE_INFINITY;
+    for (const segment of this.#ending) sinceMs = Math.min(sinceMs, segment.unsyncedSinceMs);
+    return sinceMs;
+  }
+
+  get syncing(): boolean {
+    return this.#segment?.syncing === true || this.#ending.size > 0;
+  }
+
+  /** Asks the disk to confirm the segment as it is now. */
+  sync(done: (error: Error | null) => void): void {
+    this.#segment!.sync(this.#published(done));
+  }
+
+  /**
+   * A checkpoint is published, and the key it announces taken into use, once the disk has it: after a power cut nobody
+   * holds a checkpoint that the log does not.
+   */
+  #published(done: (error: Error | null) => void): (error: Error | null) => void {
+    const checkpoint = this.#unsyncedCheckpoint;
+    this.#unsyncedCheckpoint = null;
+    return (error) => {
+      if (error === null && checkpoint !== null) {
+        if (checkpoint.changesKey) this.#changeKey();
+        this.#heads.publish(checkpoint.line);
+        this.#settings.onCheckpoint(checkpoint.line);
+      }
+      done(error);
+    };
+  }
+
+  #changeKey(): void {
+    try {
+      this.#signer?.adoptNext();
+    } catch {
+      // The successor is in use; its predecessor is erased from the file with the next change.
+    }
+  }
+
+  isCheckpointDue(nowMs: number): boolean {
+    return nowMs - this.#checkpointAtMs >= this.#settings.checkpointMs;
+  }
+
+  isSegmentDue(nowMs: number): boolean {
+    const segment = this.#segment;
+    if (segment === null) return false;
+    const { segmentLength, segmentAgeMs } = this.#settings;
+    return segment.octets >= segmentLength || nowMs - segment.openedAtMs >= segmentAgeMs;
+  }
+
+  /** Ends the block with a line that lists its leaves; it is written with what comes next. */
+  closeBlock(kind: 'block' | 'checkpoint' | 'closing'): number {
+    const leaves = this.block.leaves();
+    for (const leaf of leaves) this.#tree.add(leaf);
+    const names = leaves.map(hex);
+    this.#announcing = names;
+    const members = { leaves: names, size: this.#tree.size };
+    const line =
+      kind === 'block' ? jsonLine({ type: 'block', ...members }) : this.#sign(kind === 'closing', members);
+    return this.block.restart(encoder.encode(line));
+  }
+
+  #sign(closes: boolean, members: { readonly leaves: readonly string[]; readonly size: number }): string {
+    const { wallMs, monotonicMs, worker, keyMs } = this.#settings;
+    const signer = this.#signer!;
+    this.#checkpointAtMs = monotonicMs();
+    let next: string | null = null;
+    if (this.#checkpointAtMs - this.#keySinceMs >= keyMs) {
+      try {
+        next = signer.prepareNext();
+        this.#keySinceMs = this.#checkpointAtMs;
+      } catch {
+        // No room for the new key: the old one signs on, and the change is tried with the next checkpoint.
+      }
+    }
+    const { mentions } = this.#heads;
+    const text = jsonLine({
+      type: 'checkpoint',
+      time: timeText(wallMs()),
+      worker,
+      ...members,
+      root: hex(this.#tree.root()),
+      ...(closes ? { closes } : {}),
+      ...(mentions.length > 0 ? { others: mentions } : {}),
+      key: signer.publicHex,
+      ...(next === null ? {} : { next }),
+    }).slice(0, -2);
+    const line = `${text}${SIGNATURE_MEMBER}${signer.sign(text)}"}\n`;
+    this.#checkpoint = { line, changesKey: next !== null };
+    return line;
+  }
+
+  /** Ends the segment in good order. The next one is begun by `begin`. `synced` is called once the disk has it whole. */
+  end(synced: (error: Error | null) => void): NodeJS.ErrnoException | null {
+    const segment = this.#segment!;
+    const error = this.#writeFirstLine(this.closeBlock('closing'));
+    if (error !== null) return error;
+    this.#leave(segment);
+    this.#finish(segment, synced);
+    return null;
+  }
+
+  #finish(segment: Segment, synced: (error: Error | null) => void): void {
+    this.#ending.add(segment);
+    segment.finish(
+      this.#published((error) => {
+        this.#ending.delete(segment);
+        synced(error);
+      }),
+    );
+  }
+
+  /**
+   * Gives the segment up as it is; whatever was not written is dropped. `synced` as in `end`; null when the disk is not
+   * to be asked again.
+   */
+  abandon(synced: ((error: Error | null) => void) | null): void {
+    const segment = this.#segment;
+    if (segment === null) return;
+    this.block.dropUnwritten();
+    this.#checkpoint = null;
+    this.#leave(segment);
+    if (synced !== null) this.#finish(segment, synced);
+    else segment.retire();
+  }
+
+  /** Takes what is left of a segment into the tree, so that the header of the next can list it. */
+  #leave(segment: Segment): void {
+    let leaves = this.#announcing;
+    if (leaves === null) {
+      const left = this.block.leaves();
+      for (const leaf of left) this.#tree.add(leaf);
+      leaves = left.map(hex);
+    }
+    this.#announcing = null;
+    this.#previous = {
+      file: segment.file,
+      octets: segment.octets,
+      leaves,
+      ...(segment.torn ? { torn: true as const } : {}),
+    };
+    this.#segment = null;
+  }
+
+  mark(): Mark {
+    const { writtenAt, writtenLines } = this.block;
+    return { octets: this.#segment!.octets, writtenAt, writtenLines, announcing: this.#announcing };
+  }
+
+  /** Takes back what was written since `mark`, out of the file as well if that can be had. */
+  rollBack(mark: Mark): void {
+    this.#segment?.cutTo(mark.octets);
+    this.block.unwrote(mark.writtenAt, mark.writtenLines);
+    this.#announcing = mark.announcing;
+    this.#checkpoint = this.#unsyncedCheckpoint = null;
+  }
+
+  async close(): Promise<void> {
+    await this.#heads.close();
+    await this.reserve.close();
+  }
+}
