@@ -1,5 +1,6 @@
 /** From rules as they were written to shared memory that every worker reads. */
 import { hashLabel, nameLength } from '../wire/index.ts';
+import { hasUnusualOctets } from './contest.ts';
 import type {
   CompiledPolicy,
   DenyResponse,
@@ -95,7 +96,7 @@ class Compiler {
       layout,
       rules: this.#rules,
       setOf: Uint32Array.from(this.#setOf),
-      flags: Uint8Array.from(this.#flags),
+      flags: Uint16Array.from(this.#flags),
       expiresAtMs: Float64Array.from(this.#expiresAtMs),
       listOf: Uint32Array.from(this.#listOf),
       setOrders: this.#source.groups.map((group) => this.#orderSets(group.name, group.sets)),
@@ -179,7 +180,9 @@ class Compiler {
 
   #addName(name: ListedName, kind: EntryKind, rule: number, isAllow: boolean): void {
     const nameAt = this.#put(name, entryOf(kind, rule), kind !== EntryKind.EXACT);
-    if (isAllow) this.#markAncestors(name, nameAt, kind === EntryKind.EXACT ? 1 : 0, rule);
+    if (!isAllow) return;
+    if (hasUnusualOctets(name.name, name.length - 1)) this.#flags[rule] &= ~RuleFlag.PLAIN_NAMES;
+    this.#markAncestors(name, nameAt, kind === EntryKind.EXACT ? 1 : 0, rule);
   }
 
   /** `isReaching`: says something of the names below. */
@@ -255,7 +258,8 @@ class Compiler {
 
 function flagsOf(description: RuleDescription): number {
   const isDeny = description.action === 'deny';
-  let flags = isDeny ? RuleFlag.DENY : 0;
+  // Until a pattern shows that it is not.
+  let flags: number = isDeny ? RuleFlag.DENY : RuleFlag.PLAIN_NAMES;
   if (description.expiresAtMs !== null) flags |= RuleFlag.EXPIRES;
   if (description.types !== null) flags |= RuleFlag.OWN_TYPES;
   else flags |= isDeny ? RuleFlag.EVERY_TYPE : RuleFlag.DEFAULT_TYPES;

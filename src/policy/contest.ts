@@ -32,7 +32,7 @@ export class Contest {
   readonly #table: NameTable;
   readonly #description: PolicyDescription;
   readonly #setOf: Uint32Array;
-  readonly #flags: Uint8Array;
+  readonly #flags: Uint16Array;
   readonly #expiresAtMs: Float64Array;
   readonly #listOf: Uint32Array;
   readonly #ruleCount: number;
@@ -43,8 +43,6 @@ export class Contest {
   #denyRuleRank = 0;
   #denyListRank = 0;
   #allowRank = 0;
-  /** −1 until looked at, then 1 when the name has unusual octets. */
-  #isUnusual = -1;
 
   constructor(table: NameTable, description: PolicyDescription) {
     this.#table = table;
@@ -66,7 +64,6 @@ export class Contest {
     this.zone = NONE;
     this.pool = 0;
     this.isAncestor = false;
-    this.#isUnusual = -1;
     this.#number = (this.#number + 1) >>> 0;
     if (this.#number === 0) this.#exceptIn.fill(0xffff_ffff);
   }
@@ -126,7 +123,7 @@ export class Contest {
     nowMs: number,
   ): void {
     const flags = this.#flags[rule];
-    const stage = this.stageOf(rule, question, nowMs);
+    const stage = this.stageOf(rule, label, question, nowMs);
     if ((flags & RuleFlag.DENY) === 0) {
       if (stage < this.allowStage) return;
       if (stage === this.allowStage && !this.#isStronger(rule, rank, this.allow, this.#allowRank, orders))
@@ -165,14 +162,17 @@ export class Contest {
     return order === otherOrder ? rule < other : order < otherOrder;
   }
 
-  stageOf(rule: number, question: Question, nowMs: number): Stage {
+  /** `label`: where the pattern that matched begins. */
+  stageOf(rule: number, label: number, question: Question, nowMs: number): Stage {
     const flags = this.#flags[rule];
     if ((flags & RuleFlag.EXPIRES) !== 0 && nowMs >= this.#expiresAtMs[rule]) return Stage.ENDED;
     if ((flags & RuleFlag.EVERY_TYPE) !== 0) return Stage.COVERS;
     if (!this.#coversType(rule, flags, question.type)) return Stage.OTHER_TYPE;
     if ((flags & (RuleFlag.ANY_CHARACTERS | RuleFlag.DENY)) !== 0) return Stage.COVERS;
-    if (this.#isUnusual < 0) this.#isUnusual = hasUnusualOctets(question) ? 1 : 0;
-    return this.#isUnusual === 1 ? Stage.CHARACTERS : Stage.COVERS;
+    // What equals a plain pattern is plain; only the labels in front of it are looked at.
+    const isPlainBehind = (flags & RuleFlag.PLAIN_NAMES) !== 0 && label < question.labelCount;
+    const end = isPlainBehind ? question.labelAt[label] : question.length - 1;
+    return hasUnusualOctets(question.name, end) ? Stage.CHARACTERS : Stage.COVERS;
   }
 
   #coversType(rule: number, flags: number, type: number): boolean {
@@ -212,11 +212,11 @@ const USUAL = Uint8Array.from({ length: 256 }, (_, octet) =>
   Number((octet >= 97 && octet <= 122) || (octet >= 48 && octet <= 57) || octet === 45 || octet === 95),
 );
 
-export function hasUnusualOctets({ name, length }: Question): boolean {
-  let labelEnd = 0;
-  for (let i = 0; i < length - 1; i++) {
-    if (i === labelEnd) labelEnd += name[i] + 1;
-    else if (USUAL[name[i]] === 0) return true;
+/** Whether the labels before `end` have octets other than letters, digits, hyphen and underscore. */
+export function hasUnusualOctets(name: Uint8Array, end: number): boolean {
+  for (let at = 0; at < end; ) {
+    const labelEnd = at + name[at];
+    while (at++ < labelEnd) if (USUAL[name[at]] === 0) return true;
   }
   return false;
 }

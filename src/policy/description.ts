@@ -4,7 +4,7 @@ import type { CompiledPolicy, GroupDescription, LocalRrset, RuleDescription } fr
 import type { TableLayout } from './layout.ts';
 import type { PrefixTable } from './prefixes.ts';
 
-/** Properties of a rule that judging looks at, one octet a rule. */
+/** Properties of a rule that judging looks at, one number a rule. */
 export const RuleFlag = {
   DENY: 1,
   /** From a list file: a local zone stands above it. */
@@ -21,6 +21,8 @@ export const RuleFlag = {
   OWN_TYPES: 64,
   /** Of a response policy zone, whose closest match may be "say nothing". */
   HAS_EXCEPTIONS: 128,
+  /** All its patterns are of usual characters. */
+  PLAIN_NAMES: 256,
 } as const;
 
 /** What an allow rule covers that names no types: what a browser or a library asks to connect. */
@@ -48,7 +50,7 @@ export interface PolicyDescription {
   readonly rules: readonly RuleDescription[];
   /** For each rule and zone: number of its set. */
   readonly setOf: Uint32Array;
-  readonly flags: Uint8Array;
+  readonly flags: Uint16Array;
   readonly expiresAtMs: Float64Array;
   /** For each rule: the rule that stands for its whole list; itself for others. */
   readonly listOf: Uint32Array;

@@ -61,7 +61,7 @@ function whyLost(
   nowMs: number,
 ): string {
   const { rule } = match;
-  const stage = contest.stageOf(match.index, question, nowMs);
+  const stage = contest.stageOf(match.index, match.label, question, nowMs);
   if (stage === Stage.ENDED) return whyNotCovering('expired', rule, question, nowMs);
   if (stage === Stage.OTHER_TYPE) return whyNotCovering('type', rule, question, nowMs);
   if (stage === Stage.CHARACTERS) return whyNotCovering('characters', rule, question, nowMs);
