@@ -14,6 +14,8 @@ export interface Setup {
   readonly logging: boolean;
   /** Core it is kept on; null: any. */
   readonly core: number | null;
+  /** Sallyport: memory of its cache, as its settings write it. */
+  readonly cacheMemory?: string;
 }
 
 export interface Contender {

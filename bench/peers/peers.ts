@@ -1,6 +1,7 @@
 /**
  * The peers, each set up as its manual advises for one thread and plenty of cache: forwarding all to the authority, no
- * validation, no rate limits, query log only where asked for.
+ * validation, no rate limits, query log only where asked for. Where one logs, each line is with the kernel before the next
+ * query, as Sallyport's is before its response: dnsdist's LogAction is told not to buffer.
  */
 import { createReadStream, createWriteStream, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -72,7 +73,9 @@ export const dnsdist: Contender = {
       ...authorities.map((authority) => `newServer({address="127.0.0.1:${authority}"})`),
       'getPool(""):setCache(newPacketCache(1000000, {maxTTL=86400}))',
       ...(logging
-        ? [`addAction(AllRule(), LogAction("${join(directory, 'queries.log')}", false, true, true))`]
+        ? [
+            `addAction(AllRule(), LogAction("${join(directory, 'queries.log')}", false, true, false, false, true))`,
+          ]
         : []),
       ...(denyList === null
         ? []

@@ -41,7 +41,7 @@ export function writeSallyport(setup: Setup): void {
     workers: 1,
     policies: [join(directory, 'policy.yaml')],
     upstreams: { default: { servers: authorities.map((authority) => `127.0.0.1:${authority}`) } },
-    cache: { memory: '256MiB' },
+    cache: { memory: setup.cacheMemory ?? '256MiB' },
     audit: { directory: auditDirectory(setup) },
     detect: { stateDirectory: join(directory, 'detect') },
     limits: { pendingPerClient: 65_535 },
