@@ -128,18 +128,28 @@ export class TableBuilder {
     place(this.#hashes, this.#cells, this.#scale, hash === 0 ? 1 : hash, nameAt, entry);
   }
 
+  /** Adds an entry behind those that are there, so that they stay in the order they were written. */
   #attach(slot: number, entry: number): void {
     const first = this.#cells[slot * 2 + 1];
     if (first === entry) return;
     // The first entry moves into the chain as well, so that a reader needs to know only two shapes.
-    const next = first > 0 ? this.#chain(first, -1) : ~first;
-    for (let index = next; index >= 0; index = this.#chains[index * 2 + 1]) {
-      if (this.#chains[index * 2] === entry) return;
+    if (first > 0) {
+      const moved = this.#chain(first);
+      const added = this.#chain(entry);
+      this.#chains[moved * 2 + 1] = added;
+      this.#cells[slot * 2 + 1] = ~moved;
+      return;
     }
-    this.#cells[slot * 2 + 1] = ~this.#chain(entry, next);
+    for (let index = ~first; ; index = this.#chains[index * 2 + 1]) {
+      if (this.#chains[index * 2] === entry) return;
+      if (this.#chains[index * 2 + 1] >= 0) continue;
+      const added = this.#chain(entry);
+      this.#chains[index * 2 + 1] = added;
+      return;
+    }
   }
 
-  #chain(entry: number, next: number): number {
+  #chain(entry: number): number {
     const index = this.#chainCount++;
     if (index * 2 === this.#chains.length) {
       const larger = new Int32Array(this.#chains.length * 2);
@@ -147,7 +157,7 @@ export class TableBuilder {
       this.#chains = larger;
     }
     this.#chains[index * 2] = entry;
-    this.#chains[index * 2 + 1] = next;
+    this.#chains[index * 2 + 1] = -1;
     return index;
   }
 
