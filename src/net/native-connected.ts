@@ -79,8 +79,10 @@ class NativeConnected implements ConnectedSocket, Watched {
     const address = literal(peer);
     this.#shared = shared;
     this.#options = options;
-    this.#fd = opener.create(address.length, options.bufferLength);
+    this.#fd = opener.create(address.length);
     try {
+      // Only what is received can pile up: a full queue of questions is far below the send buffer every socket has.
+      opener.setReceiveBuffer(this.#fd, options.bufferLength);
       opener.connect(this.#fd, address, peer);
       this.localPort = opener.localPort(this.#fd);
       // Between getting a port and getting a peer the kernel takes datagrams of anybody. Nothing was asked yet, so

@@ -21,6 +21,8 @@ export class Opener {
   readonly #octets = new Uint8Array(new ArrayBuffer(64));
   readonly #view = new DataView(this.#octets.buffer);
   readonly #address: number;
+  /** Whether this process has the capability to pass the limit of buffers; found out once. */
+  #mayForce = true;
 
   constructor(libc: Libc) {
     this.#libc = libc;
@@ -28,23 +30,32 @@ export class Opener {
   }
 
   /**
-   * A datagram socket with its buffers set. Path MTU discovery is switched off and what ICMP says of it ignored, so that
-   * nobody can make responses travel in fragments, of which the second carries neither port nor id.
+   * A datagram socket. Path MTU discovery is switched off and what ICMP says of it ignored, so that nobody can make
+   * responses travel in fragments, of which the second carries neither port nor id.
    */
-  create(addressLength: number, bufferLength: number): number {
-    const family = addressLength === IPV4_LENGTH ? c.AF_INET : c.AF_INET6;
-    const fd = this.#libc.socket(family, c.SOCK_DGRAM_NONBLOCK_CLOEXEC, 0);
+  create(addressLength: number): number {
+    const isV4 = addressLength === IPV4_LENGTH;
+    const fd = this.#libc.socket(isV4 ? c.AF_INET : c.AF_INET6, c.SOCK_DGRAM_NONBLOCK_CLOEXEC, 0);
     if (fd < 0) throw c.systemError(this.#libc.errno(), 'socket', 'opening a UDP socket');
-    // The forced form passes the limit of the system and needs a capability; the plain one takes what it is given.
-    if (!this.set(fd, c.SOL_SOCKET, c.SO_RCVBUFFORCE, bufferLength)) {
-      this.set(fd, c.SOL_SOCKET, c.SO_RCVBUF, bufferLength);
-    }
-    if (!this.set(fd, c.SOL_SOCKET, c.SO_SNDBUFFORCE, bufferLength)) {
-      this.set(fd, c.SOL_SOCKET, c.SO_SNDBUF, bufferLength);
-    }
-    if (family === c.AF_INET) this.set(fd, c.IPPROTO_IP, c.IP_MTU_DISCOVER, c.PMTUDISC_OMIT);
+    // Older kernels and sandboxes may not know the option; then fragments are as likely as everywhere else.
+    if (isV4) this.set(fd, c.IPPROTO_IP, c.IP_MTU_DISCOVER, c.PMTUDISC_OMIT);
     else this.set(fd, c.IPPROTO_IPV6, c.IPV6_MTU_DISCOVER, c.PMTUDISC_OMIT);
     return fd;
+  }
+
+  /** Sets a buffer. The forced option passes the system's limit and needs a capability, the plain one takes what it gets. */
+  setReceiveBuffer(fd: number, length: number): void {
+    this.#setBuffer(fd, c.SO_RCVBUFFORCE, c.SO_RCVBUF, length);
+  }
+
+  setSendBuffer(fd: number, length: number): void {
+    this.#setBuffer(fd, c.SO_SNDBUFFORCE, c.SO_SNDBUF, length);
+  }
+
+  #setBuffer(fd: number, forced: number, plain: number, length: number): void {
+    if (this.#mayForce && this.set(fd, c.SOL_SOCKET, forced, length)) return;
+    this.#mayForce = false;
+    this.set(fd, c.SOL_SOCKET, plain, length);
   }
 
   /** Sets an option that holds an int; false when the kernel refuses it. */

@@ -235,8 +235,10 @@ function discardHeaders(libc: Libc): m.Headers {
 }
 
 function openListener(opener: Opener, address: Uint8Array, options: DatagramSocketOptions): number {
-  const fd = opener.create(address.length, options.bufferLength);
+  const fd = opener.create(address.length);
   try {
+    opener.setReceiveBuffer(fd, options.bufferLength);
+    opener.setSendBuffer(fd, options.bufferLength);
     const isV4 = address.length === IPV4_LENGTH;
     // IPv4 arrives on a socket of its own, so that no peer is ever seen in the mapped form.
     if (!isV4) opener.require(fd, c.IPPROTO_IPV6, c.IPV6_V6ONLY, 1, 'setting IPV6_V6ONLY');
