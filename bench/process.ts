@@ -15,6 +15,8 @@ const TICK_US = 10_000;
 export interface Running {
   readonly pid: number;
   readonly child: ChildProcess;
+  /** Resolves when the process is gone and the kernel has closed what it had open. */
+  readonly ended: Promise<void>;
   /** Ends it with SIGTERM, after three seconds with SIGKILL. */
   stop(): Promise<void>;
 }
@@ -68,7 +70,7 @@ export function start(
     await ended;
     clearTimeout(hurry);
   };
-  return { pid: child.pid ?? 0, child, stop };
+  return { pid: child.pid ?? 0, child, ended, stop };
 }
 
 /** CPU time of a process, all its threads, user and system, in microseconds. */

@@ -9,6 +9,8 @@ import { BATCH, Batch, openUdp, Readiness, receive, STRIDE, transmit } from './m
 import { DIGITS, KINDS, type Kind, LETTER_AT, readNumber, template, writeNumber } from './names.ts';
 import { type LoadPlan, type LoadResult, type LoadSample, SAMPLE_MS } from './plan.ts';
 
+const SERVFAIL = 2;
+
 const plan = JSON.parse(process.argv[2]!) as LoadPlan;
 const kinds = Object.keys(KINDS) as Kind[];
 const kindOfLetter = new Map(kinds.map((kind, index) => [KINDS[kind].letter.charCodeAt(0), index]));
@@ -148,7 +150,8 @@ function take(line: Line, at: number, length: number, now: number): void {
   const us = (now - sentAt) * 1000;
   whole.add(us);
   recent.add(us);
-  if (plan.record !== null) note(kind, readNumber(octets, at));
+  // A refusal says that nothing was recorded; every other response promises an entry.
+  if (plan.record !== null && (octets[at + 3]! & 15) !== SERVFAIL) note(kind, readNumber(octets, at));
 }
 
 function note(kind: number, number: number): void {

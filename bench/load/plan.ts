@@ -19,7 +19,7 @@ export interface LoadPlan {
   readonly numbers: Readonly<Partial<Record<Kind, NumberRange>>>;
   /** After so long without a response a query counts as lost. */
   readonly timeoutMs: number;
-  /** File to write the answered numbers to: for each kind in `KINDS` order, a bit set after its length in octets. */
+  /** File to write the answered numbers to, SERVFAIL apart: for each kind in `KINDS` order, a bit set after its length in octets. */
   readonly record: string | null;
 }
 
