@@ -62,7 +62,11 @@ export class Forwarding {
   /** The query that is being answered after a wait: an exception must not lose it. */
   #atHand: Query | null = null;
 
-  constructor(options: PathOptions, exit: Exit, aliases: AliasJudge, cookies: Cookies) {
+  /** Told when upstreams have finished queries outside of a turn: they are to be sent when the batch is through. */
+  readonly #settled: () => void;
+
+  constructor(options: PathOptions, exit: Exit, aliases: AliasJudge, cookies: Cookies, settled: () => void) {
+    this.#settled = settled;
     this.#audit = options.audit;
     this.#cache = options.cache;
     this.#counters = options.counters;
@@ -478,6 +482,7 @@ export class Forwarding {
       if (query !== null) this.#end(query, this.#question.set(flight.name, flight.type), 'bug');
       this.#fail(flight, 'unusable', flight.pool, 'internal error');
     }
+    this.#settled();
   }
 
   failed(flight: Flight, failure: UpstreamFailure, server: string): void {

@@ -84,6 +84,7 @@ export class QueryPath {
   readonly #forwarding: Forwarding;
   readonly #cookies: Cookies;
   #nowMs = 0;
+  #isEndDue = false;
 
   constructor(options: PathOptions) {
     this.#site = options.site;
@@ -99,7 +100,7 @@ export class QueryPath {
     this.#cookies = new Cookies(options.cookieSecret);
     this.#exit = new Exit(options.audit, options.counters, options.clock);
     this.#aliases = new AliasJudge(options.hashSeed);
-    this.#forwarding = new Forwarding(options, this.#exit, this.#aliases, this.#cookies);
+    this.#forwarding = new Forwarding(options, this.#exit, this.#aliases, this.#cookies, () => this.#endTurnSoon());
   }
 
   /** Queries that wait for an upstream. */
@@ -160,6 +161,16 @@ export class QueryPath {
   endTurn(): void {
     this.#exit.flush((query) => this.#outcome(query, 'audit'));
     this.#upstreams.flush();
+  }
+
+  /** One turn for all replies of one batch: a microtask runs when the batch has been handed over. */
+  #endTurnSoon(): void {
+    if (this.#isEndDue) return;
+    this.#isEndDue = true;
+    queueMicrotask(() => {
+      this.#isEndDue = false;
+      this.endTurn();
+    });
   }
 
   /** Called every few milliseconds: ends what has waited long enough. */
