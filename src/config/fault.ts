@@ -95,7 +95,7 @@ export function nearestWord(word: string, candidates: Iterable<string>): string 
     // Longer words are not compared: the distance costs the product of both lengths.
     if (wanted.length > 100 || lower.length > 100) continue;
     const distance = editDistance(wanted, lower);
-    if (distance < bestDistance && distance < Math.max(lower.length, 2)) {
+    if (distance < bestDistance && distance < Math.max(wanted.length, lower.length)) {
       best = candidate;
       bestDistance = distance;
     }

@@ -98,7 +98,9 @@ export type DenyRule = z.infer<typeof DenyRule>;
 
 export const NameList = z.strictObject({
   file: text('Path of a text file, relative to the policy file; ".gz" is read too.'),
-  action: z.enum(['allow', 'deny']),
+  action: z
+    .enum(['allow', 'deny'])
+    .meta({ description: 'What the names of the list are: allowed or denied.' }),
   format: z.enum(['names', 'hosts', 'rpz']).default('names').meta({
     description:
       'names: one name or pattern a line, "#" opens a comment; hosts: as /etc/hosts; rpz: a response policy zone.',
