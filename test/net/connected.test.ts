@@ -1,8 +1,8 @@
 import { createSocket } from 'node:dgram';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { ConnectedSocket, ConnectedSocketOptions, Engine, EngineName } from '../../src/net/index.ts';
+import type { ConnectedSocket, ConnectedSocketOptions, Engine } from '../../src/net/index.ts';
 import { DATAGRAM_CAPACITY, openEngine } from '../../src/net/index.ts';
-import { Client, hasIpv6, settle, until } from './harness.ts';
+import { Client, hasIpv6, runnableEngines, settle, until } from './harness.ts';
 
 const closers: (() => void | Promise<void>)[] = [];
 afterEach(async () => {
@@ -37,7 +37,7 @@ async function dial(
 
 const octetsOf = (text: string): Uint8Array => Buffer.from(text);
 
-describe.each(['native', 'portable'] as EngineName[])('a %s connected socket', (name) => {
+describe.each(await runnableEngines())('a %s connected socket', (name) => {
   test.each(['127.0.0.1', ...(hasIpv6 ? ['::1'] : [])])('asks and is answered on %s', async (address) => {
     const { engine } = await openEngine(name);
     const peer = await upstream(address);

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import type { DatagramSocket, DatagramSocketOptions, EngineName } from '../../src/net/index.ts';
+import type { DatagramSocket, DatagramSocketOptions } from '../../src/net/index.ts';
 import { openEngine } from '../../src/net/index.ts';
 import { mayReusePort } from '../../src/net/portable-open.ts';
-import { Client, until } from './harness.ts';
+import { Client, runnableEngines, until } from './harness.ts';
 
 const platform = Object.getOwnPropertyDescriptor(process, 'platform') as PropertyDescriptor;
 const arch = Object.getOwnPropertyDescriptor(process, 'arch') as PropertyDescriptor;
@@ -50,7 +50,7 @@ describe('mayReusePort', () => {
   });
 });
 
-describe.each(['native', 'portable'] as EngineName[])('sharing a port with the %s engine', (name) => {
+describe.each(await runnableEngines())('sharing a port with the %s engine', (name) => {
   const listen = async (port: number): Promise<DatagramSocket> => {
     const { engine } = await openEngine(name);
     const options: DatagramSocketOptions = {

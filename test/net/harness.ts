@@ -3,6 +3,8 @@ import type { Socket } from 'node:dgram';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
+import type { EngineName } from '../../src/net/index.ts';
+import { openEngine } from '../../src/net/index.ts';
 
 export interface Received {
   readonly message: Buffer;
@@ -61,3 +63,11 @@ export const settle = (ms = 60): Promise<void> => new Promise((wake) => setTimeo
 export const hasIpv6 = Object.values(networkInterfaces()).some((infos) =>
   infos?.some(({ address }) => address === '::1'),
 );
+
+/** The engines that this machine can run. */
+export async function runnableEngines(): Promise<EngineName[]> {
+  const { engine, reason } = await openEngine('auto');
+  if (engine.name === 'native') return ['native', 'portable'];
+  console.log(`native engine not tested: ${reason}`);
+  return ['portable'];
+}
