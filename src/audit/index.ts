@@ -17,3 +17,10 @@ export { AuditDamaged } from './recover.ts';
 export function openAudit(options: AuditOptions): AuditLog {
   return new WorkerLog(settingsOf(options));
 }
+export {
+  type AuditReport,
+  type Fault,
+  type VerifyOptions,
+  verifyAudit,
+  type WorkerReport,
+} from './verify.ts';

@@ -66,6 +66,10 @@ export class Ledger {
   #previous: Previous | null;
   /** Leaves that are in the tree while the line that lists them is not in the file yet. */
   #announcing: readonly string[] | null = null;
+  /** Behind the line that began the block. */
+  #firstLineEnd = 0;
+  /** Whether a checkpoint covers all records but those of the open block. */
+  isSigned = true;
   /** The newest checkpoint that is not written, and that is written and not on the disk. */
   #checkpoint: Checkpoint | null = null;
   #unsyncedCheckpoint: Checkpoint | null = null;
@@ -121,9 +125,9 @@ export class Ledger {
       previous: this.#previous,
       tree: { size: this.#tree.size, frontier: this.#tree.frontier.map(hex) },
     });
-    const end = this.block.restart(encoder.encode(header));
+    this.#firstLineEnd = this.block.restart(encoder.encode(header));
     this.#segment = segment;
-    const error = this.#writeFirstLine(end);
+    const error = this.#writeFirstLine();
     if (error !== null) {
       this.#segment = null;
       this.block.dropUnwritten();
@@ -146,7 +150,8 @@ export class Ledger {
     return null;
   }
 
-  #writeFirstLine(end: number): NodeJS.ErrnoException | null {
+  #writeFirstLine(): NodeJS.ErrnoException | null {
+    const end = this.#firstLineEnd;
     const length = end - this.block.writtenAt;
     const error = this.#writeTo(end);
     if (error !== null) return error;
@@ -214,6 +219,11 @@ export class Ledger {
     }
   }
 
+  /** Whether the line that ended the block before is in the file. */
+  get isAnnounced(): boolean {
+    return this.#announcing === null;
+  }
+
   isCheckpointDue(nowMs: number): boolean {
     return nowMs - this.#checkpointAtMs >= this.#settings.checkpointMs;
   }
@@ -225,8 +235,11 @@ export class Ledger {
     return segment.octets >= segmentLength || nowMs - segment.openedAtMs >= segmentAgeMs;
   }
 
-  /** Ends the block with a line that lists its leaves; it is written with what comes next. */
-  closeBlock(kind: 'block' | 'checkpoint' | 'closing'): number {
+  /**
+   * Ends the block with a line that lists its leaves; it is written with what comes next. The line of the block before
+   * has been written: `isAnnounced`.
+   */
+  closeBlock(kind: 'block' | 'checkpoint' | 'closing'): void {
     const leaves = this.block.leaves();
     for (const leaf of leaves) this.#tree.add(leaf);
     const names = leaves.map(hex);
@@ -234,7 +247,8 @@ export class Ledger {
     const members = { leaves: names, size: this.#tree.size };
     const line =
       kind === 'block' ? jsonLine({ type: 'block', ...members }) : this.#sign(kind === 'closing', members);
-    return this.block.restart(encoder.encode(line));
+    this.#firstLineEnd = this.block.restart(encoder.encode(line));
+    this.isSigned = kind !== 'block';
   }
 
   #sign(closes: boolean, members: { readonly leaves: readonly string[]; readonly size: number }): string {
@@ -270,7 +284,10 @@ export class Ledger {
   /** Ends the segment in good order. The next one is begun by `begin`. `synced` is called once the disk has it whole. */
   end(synced: (error: Error | null) => void): NodeJS.ErrnoException | null {
     const segment = this.#segment!;
-    const error = this.#writeFirstLine(this.closeBlock('closing'));
+    let error = this.isAnnounced ? null : this.#writeFirstLine();
+    if (error !== null) return error;
+    this.closeBlock('closing');
+    error = this.#writeFirstLine();
     if (error !== null) return error;
     this.#leave(segment);
     this.#finish(segment, synced);

@@ -344,11 +344,12 @@ export class WorkerLog implements AuditLog {
     const offsetMs = wallMs() - nowMs;
     if (Math.abs(offsetMs - this.#offsetMs) > CLOCK_STEP_MS) this.#noteClock(offsetMs);
     const isDue = ledger.isCheckpointDue(nowMs);
-    if (isDue || this.#records >= blockRecords || ledger.block.writtenLength >= blockLength) {
+    if (ledger.isSegmentDue(nowMs)) {
+      this.#rotate();
+    } else if (isDue || this.#records >= blockRecords || ledger.block.writtenLength >= blockLength) {
       this.#records = 0;
       ledger.closeBlock(isDue ? 'checkpoint' : 'block');
     }
-    if (ledger.isSegmentDue(nowMs)) this.#rotate();
     // Last, because in `strict` it begins a group.
     if (!this.#notes.isEmpty && ledger.segment !== null) this.#flushNotes();
   }
@@ -371,9 +372,14 @@ export class WorkerLog implements AuditLog {
       this.#flushNotes();
       return;
     }
-    if (this.#records === 0 || !this.#ledger.isCheckpointDue(nowMs)) return;
+    const ledger = this.#ledger;
+    if (!ledger.isAnnounced) {
+      this.#writeOwn();
+      return;
+    }
+    if ((this.#records === 0 && ledger.isSigned) || !ledger.isCheckpointDue(nowMs)) return;
     this.#records = 0;
-    this.#ledger.closeBlock('checkpoint');
+    ledger.closeBlock('checkpoint');
     this.#writeOwn();
   }
 
@@ -434,6 +440,7 @@ export class WorkerLog implements AuditLog {
       this.#stop(error);
       return;
     }
+    this.#records = 0;
     this.counters.rotations++;
     const beginError = this.#ledger.begin(this.#keptSeq);
     if (beginError === null) {

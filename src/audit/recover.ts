@@ -68,9 +68,7 @@ export function resume(directory: string, worker: number): Resumption {
       continue;
     }
     const resumption = resumeAfter(octets, name, path);
-    // Numbers of segments are not used twice, not even that of one which came to nothing.
-    const segment = names[names.length - 1].number + 1;
-    return { ...resumption, segment, recovered: resumption.recovered ?? emptied };
+    return { ...resumption, recovered: resumption.recovered ?? emptied };
   }
   return { seq: 1, segment: 1, tree: new Tree(), previous: null, key: null, recovered: emptied };
 }
