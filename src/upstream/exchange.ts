@@ -27,6 +27,8 @@ import { TICK_MS, Wheel } from './wheel.ts';
 const LINGER_MS = 3000;
 /** Beyond so many, questions do not linger: they would take the place of new ones. */
 const LINGERING_MAX = 1024;
+/** A tick that comes so late tells of a pause of the process, not of the upstreams. */
+const STALL_MS = 60;
 /** Wait before a question is looked at again that may not be sent for now. */
 const PAUSE_MS = 50;
 /** Wait for a reply over TCP before the question goes out on it once more, and how often it may. */
@@ -66,6 +68,9 @@ export class Exchange implements ServerEvents {
   readonly #poolOf = new Map<Server, Pool>();
   #timer: NodeJS.Timeout | null = null;
   #armed = false;
+  #armedMs = 0;
+  #hasYielded = false;
+  readonly #whenDue = (asked: Asked): void => this.#due(asked);
   #inAsk = false;
   #flushing = false;
   #failing: { asker: Asker; failure: UpstreamFailure; server: string }[] = [];
@@ -485,15 +490,24 @@ export class Exchange implements ServerEvents {
   #arm(): void {
     if (this.#armed || this.#closed) return;
     this.#armed = true;
+    this.#armedMs = this.#now();
     if (this.#timer === null) this.#timer = setTimeout(() => this.#tick(), TICK_MS);
     else this.#timer.refresh();
   }
 
   #tick(): void {
     this.#armed = false;
+    // After a pause of the whole process the replies are there but not yet read: they come first.
+    const nowMs = this.#now();
+    const isLate = nowMs - this.#armedMs > STALL_MS && !this.#hasYielded;
+    this.#hasYielded = isLate;
+    if (isLate) {
+      this.#arm();
+      return;
+    }
     for (const server of this.#revived) this.#wake(server);
     this.#revived.clear();
-    this.#wheel.advance(this.#now(), (asked) => this.#due(asked));
+    this.#wheel.advance(nowMs, this.#whenDue);
     this.#flushServers();
     if (this.#wheel.count > 0) this.#arm();
   }

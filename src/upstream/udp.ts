@@ -6,8 +6,9 @@
  * some seconds or queries. It stays open until its last reply is in. Sockets are opened as the load asks for them: an
  * idle server holds SOCKETS_IDLE.
  *
- * One socket serves one batch, up to RUN_MAX messages, because a system call for each message costs more than all the
- * rest of a forwarded query.
+ * One socket serves up to RUN_MAX messages of a batch before another is drawn, because a system call for each message
+ * costs more than all the rest of a forwarded query. Measured, in CPU time per forwarded query: runs of 1 cost 25 %
+ * more than runs of 64, runs of 16 nothing that shows.
  */
 import type { ConnectedSocket, Engine } from '../net/datagram.ts';
 import type { Attempt } from './attempt.ts';
@@ -16,7 +17,7 @@ import { InFlight } from './in-flight.ts';
 import { FLOOD_MAX, SOCKETS_IDLE } from './options.ts';
 import { randomBelow } from './random.ts';
 
-const RUN_MAX = 64;
+const RUN_MAX = 16;
 /** Load that one socket carries before another is opened: queries in one maintenance interval. */
 const QUERIES_PER_SOCKET = 4;
 const BUFFER_LENGTH = 1 << 18;

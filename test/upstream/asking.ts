@@ -9,7 +9,6 @@ export interface Told {
   readonly server: string;
   readonly trusted: boolean;
   readonly ms: number;
-  /** Last octet of the first A record, the mark of a scripted reply. */
   readonly rcode: number;
 }
 
@@ -56,5 +55,17 @@ export function ask(upstreams: Upstreams, name: string, options: AskOptions = {}
     );
     inAsk = false;
     upstreams.flush();
+  });
+}
+
+/** Addresses in the answers of a scripted reply, whose records are all of 16 octets behind a pointer. */
+export function marksOf({ message }: Told): string[] {
+  if (message === null) return [];
+  let at = 12;
+  while (message[at] !== 0) at += message[at] + 1;
+  at += 5;
+  return Array.from({ length: message.readUInt16BE(6) }, (_, i) => {
+    const data = at + i * 16 + 12;
+    return message.subarray(data, data + 4).join('.');
   });
 }
