@@ -18,7 +18,7 @@ export type UpstreamServer =
       /** An address, or for tls and https also a name, resolved at the pool's `bootstrap` addresses. */
       readonly host: string;
       readonly port: number;
-      /** Name that the certificate must carry: what follows `#`, else the host. */
+      /** Name that the certificate must carry: what follows `#`, else the host if it is one; null: the address. */
       readonly tlsName: string | null;
       /** Path of a DoH server. */
       readonly path: string | null;
@@ -92,24 +92,30 @@ function readLocation(
   const host = bare ?? parts![1].replace(/^\[|\]$/g, '');
   const [port, path, name] = bare === null ? [parts![2], parts![3], parts![4]] : [];
   const isEncrypted = transport === 'tls' || transport === 'https';
-  if (
-    isIP(host) === 0 &&
-    (!isEncrypted || !/^[a-z0-9-]+(\.[a-z0-9-]+)*\.?$/i.test(host) || /^[\d.]+$/.test(host))
-  ) {
-    return `"${host}" is not an IP address`;
-  }
+  if (isIP(host) === 0 && !(isEncrypted && isHostName(host))) return `"${host}" is not an IP address`;
+  if (parts?.[1].startsWith('[') && isIP(host) !== 6)
+    return `"${host}" is not an IPv6 address, and only they stand in brackets`;
   if (port !== undefined && (Number(port) > 65_535 || Number(port) === 0))
     return `port ${port} is not between 1 and 65535`;
   if (path !== undefined && transport !== 'https')
     return `"${text}" has a path, which only https:// servers have`;
   if (name !== undefined && !isEncrypted)
     return `"${text}" has a certificate name, which only tls:// and https:// servers have`;
+  if (name !== undefined && !isHostName(name))
+    return `"${name}" behind the # is not the name of a certificate`;
   return {
     transport,
     host,
     port: port === undefined ? PORTS[transport] : Number(port),
-    tlsName: isEncrypted ? (name ?? host) : null,
+    tlsName: isEncrypted ? tlsNameOf(host, name) : null,
     path: transport === 'https' ? (path ?? '/dns-query') : null,
     text,
   };
 }
+
+const tlsNameOf = (host: string, name: string | undefined): string | null =>
+  (name ?? (isIP(host) === 0 ? host : null))?.toLowerCase().replace(/\.$/, '') ?? null;
+
+const isHostName = (text: string): boolean =>
+  /^[a-z0-9_]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.?$/i.test(text) &&
+  !/^[\d.]+$/.test(text);

@@ -3,6 +3,7 @@
  * come from these lines. Once read, times are milliseconds and sizes octets; an address is an `Endpoint`, an upstream
  * an `UpstreamServer`; paths are absolute.
  */
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { endpoint, isLoopback, upstreamServer } from './endpoint.ts';
 import { duration, size } from './units.ts';
@@ -94,26 +95,26 @@ const Http = z
 
 const SPKI = /^[A-Za-z0-9+/]{43}=$/;
 
+/** Most servers of a pool; every one is asked now and then to know its round-trip time. */
+const SERVER_COUNT_MAX = 16;
+
 const Upstream = z
   .strictObject({
-    servers: z.array(upstreamServer).min(1).meta({
+    servers: z.array(upstreamServer).min(1).max(SERVER_COUNT_MAX).meta({
       description:
-        '"system": the resolvers of this machine; "192.0.2.53" or "192.0.2.53:5353": UDP, and TCP when truncated; "tcp://…"; "tls://192.0.2.53:853#name.of.certificate"; "https://name/dns-query".',
+        '"system": the resolvers of this machine; "192.0.2.53" or "192.0.2.53:5353": UDP, and TCP when truncated; "tcp://…"; "tls://192.0.2.53:853#name.of.certificate"; "https://name/dns-query". At most 16.',
     }),
     strategy: z.enum(['fastest', 'ordered', 'random']).default('fastest').meta({
       description:
         'fastest: the healthy server with the lowest round-trip time, others tried now and then; ordered: the first healthy one; random: any healthy one.',
     }),
-    strict: flag(
-      false,
-      'Encrypted servers only: never fall back to a plain transport or an unchecked certificate.',
-    ),
+    strict: flag(true, 'A pool with encrypted servers never asks over a plain transport.'),
     bootstrap: z
       .array(z.union([z.ipv4(), z.ipv6()]))
       .default([])
       .meta({
         description:
-          "Addresses of the servers that are written by name; without them their names are asked at the machine's own resolvers.",
+          'Addresses of plain resolvers that are asked for the addresses of servers written by name.',
       }),
     caFile: path('PEM file of the CA to trust instead of the public ones.').optional(),
     spki: z
@@ -133,19 +134,7 @@ const Upstream = z
       128,
       1,
       4096,
-      'UDP sockets per worker, each on its own random port; more make forged replies harder.',
-    ),
-    timeout: duration(
-      '400ms',
-      'First wait for a reply; doubled for the second, then the next server is asked.',
-      { least: '20ms', most: '10s' },
-    ),
-    retransmissions: count(2, 0, 5, 'Times a question is sent again to one server before the next is asked.'),
-    inFlight: count(
-      4096,
-      16,
-      65_535,
-      'Questions of one worker that may wait for this pool; more are answered SERVFAIL.',
+      'UDP sockets per worker and server, each on its own random port; more make forged replies harder.',
     ),
     randomCase: flag(
       true,
@@ -153,11 +142,20 @@ const Upstream = z
     ),
   })
   .superRefine((pool, context) => {
-    if (!pool.strict) return;
+    const isEncrypted = pool.servers.map(({ transport }) => transport === 'tls' || transport === 'https');
     for (const [index, server] of pool.servers.entries()) {
-      if (server.transport === 'tls' || server.transport === 'https') continue;
-      const message = `"${server.text}" is not encrypted and the pool is strict; write it as "tls://…" or "https://…", or remove "strict: true"`;
-      context.addIssue({ code: 'custom', path: ['servers', index], message });
+      const complain = (message: string) =>
+        context.addIssue({ code: 'custom', path: ['servers', index], message });
+      if (pool.strict && isEncrypted.includes(true) && !isEncrypted[index]) {
+        complain(
+          `"${server.text}" is not encrypted and other servers of the pool are; write it as "tls://…" or "https://…", or "strict: false" on the pool`,
+        );
+      }
+      if (server.transport !== 'system' && isIP(server.host) === 0 && pool.bootstrap.length === 0) {
+        complain(
+          `nobody knows the address of "${server.host}"; write "bootstrap: [192.0.2.53]" with resolvers to ask, or "${server.transport}://192.0.2.53#${server.host}" with its address`,
+        );
+      }
     }
   });
 
@@ -195,7 +193,6 @@ const Cache = z
       })
       .prefault({})
       .meta({ description: 'Stale answers.' }),
-    prefetch: flag(false, 'Ask again shortly before a much-asked answer ends.'),
   })
   .superRefine((cache, context) => {
     if (cache.ttlMin <= cache.ttlMax) return;
@@ -211,17 +208,21 @@ const Audit = z
     directory: path('Where the segments are written. One process has it at a time.').default('var/audit'),
     mode: z.enum(['strict', 'bounded', 'open']).default('bounded').meta({
       description:
-        'strict: no answer leaves before its entry is on the disk; bounded: none leaves before its entry is with the kernel, at most `syncInterval` of entries is not on the disk; open: answers never wait, lost entries are counted.',
+        'strict: no answer leaves before its entry is on the disk; bounded: none leaves before its entry is with the kernel, at most 100 ms of entries are not on the disk; open: answers never wait, lost entries are counted.',
     }),
     segmentSize: size('64MiB', 'A segment is closed when it is this large.', {
       least: '64KiB',
       most: '16GiB',
     }),
     segmentAge: duration('1h', 'A segment is closed when it is this old.', { least: '1s', most: '7d' }),
-    syncInterval: duration('100ms', 'bounded: how often entries are forced to the disk.', {
-      least: '1ms',
-      most: '1m',
-    }),
+    syncInterval: duration(
+      '40ms',
+      'How long an entry waits at most before the disk is asked to keep it (bounded and strict).',
+      {
+        least: '1ms',
+        most: '100ms',
+      },
+    ),
     checkpointInterval: duration('1s', 'How often a checkpoint line closes a stretch of the chain.', {
       least: '10ms',
       most: '1h',
@@ -267,12 +268,6 @@ const Limits = z.strictObject({
     'The same for clients that are forwarders; CoreDNS and dnsdist give up after 2 s.',
     { least: '100ms', most: '30s' },
   ),
-  upstreamQueries: count(
-    8,
-    1,
-    64,
-    'Upstream queries for one client query, aliases and retransmissions included.',
-  ),
   aliasRestarts: count(11, 0, 32, 'Aliases followed for one query.'),
   udpSize: count(
     1232,
@@ -298,12 +293,6 @@ const Limits = z.strictObject({
     '256KiB',
     'Octets that a TCP client may leave unread before nothing more is read from it.',
     { least: '64KiB', most: '64MiB' },
-  ),
-  responseRate: count(
-    0,
-    0,
-    10_000_000,
-    'UDP responses per second and client network (/24, /56); above it every second response is truncated, the rest dropped. 0: no limit.',
   ),
 });
 

@@ -80,7 +80,7 @@ describe('readServer', () => {
       transport: 'https',
       host: '192.0.2.1',
       port: 443,
-      tlsName: '192.0.2.1',
+      tlsName: null,
       path: '/dns-query',
     },
   ])('reads $text', (server) => {
@@ -102,6 +102,8 @@ describe('readServer', () => {
     { text: '192.0.2.1/x', says: 'has a path' },
     { text: '192.0.2.1#a.example', says: 'certificate name' },
     { text: 'tls://a b', says: 'not' },
+    { text: 'tls://[192.0.2.1]', says: 'only they stand in brackets' },
+    { text: 'tls://192.0.2.1#192.0.2.1', says: 'behind the #' },
   ])('refuses "$text"', ({ text, says }) => {
     expect(readServer(text)).toContain(says);
   });

@@ -139,7 +139,7 @@ describe('variables and flags', () => {
     { env: { SALLYPORT_CACHE_MEMROY: '1MiB' }, says: 'write SALLYPORT_CACHE_MEMORY' },
     { env: { SALLYPORT_XYZZY_QUUX_FROB: '1' }, says: 'see docs/settings.md' },
     { env: { SALLYPORT_WORKERS: 'many' }, says: '"many" is not a number of workers; write "auto"' },
-    { env: { SALLYPORT_CACHE_PREFETCH: 'yes' }, says: 'write true or false' },
+    { env: { SALLYPORT_DETECT_ENABLED: 'yes' }, says: 'write true or false' },
     { env: { SALLYPORT_CACHE_MEMORY: '64' }, says: '"64MiB"' },
     { env: { SALLYPORT_UPSTREAMS_DEFAULT_SERVERS: 'system,nine' }, says: '"nine" is not an IP address' },
   ])('$env is a fault', ({ env, says }) => {
@@ -228,8 +228,12 @@ describe('faults', () => {
     { text: 'upstreams: {default: {servers: []}}', says: 'the list is empty; write at least 1 entry' },
     { text: 'upstreams: {default: {}}', says: '"servers" is missing; write a list' },
     {
-      text: 'upstreams: {default: {servers: [system], strict: true}}',
-      says: '"system" is not encrypted and the pool is strict; write it as "tls://',
+      text: 'upstreams: {default: {servers: [192.0.2.1, "tls://192.0.2.1"]}}',
+      says: '1:33 upstreams.default.servers[0]: "192.0.2.1" is not encrypted and other servers of the pool are; write it as "tls://',
+    },
+    {
+      text: 'upstreams: {default: {servers: ["tls://dns.example"]}}',
+      says: 'nobody knows the address of "dns.example"; write "bootstrap: [192.0.2.53]"',
     },
     {
       text: 'upstreams: {default: {servers: [system], spki: [abc]}}',
