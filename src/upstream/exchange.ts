@@ -634,10 +634,7 @@ const isComplaint = (rcode: number): boolean =>
 function failureOf(asked: Asked): UpstreamFailure {
   if (asked.unusable) return 'unusable';
   if (asked.refused !== 0 && asked.attempts.length === 0) return 'unreachable';
-  if (
-    asked.messages === 0 &&
-    asked.pool?.servers.every((server) => server.down === 'refused' || server.down === 'no-socket')
-  ) {
+  if (asked.messages === 0 && asked.pool?.servers.every(({ down }) => down !== null && down !== 'silent')) {
     return 'unreachable';
   }
   if (asked.full) return 'overload';

@@ -3,7 +3,7 @@
  * that zone; where replies do come, every one of them pays for a later retransmission.
  */
 const BURST = 100;
-const PER_QUESTION = 0.4;
+const PER_QUESTION = 0.3;
 const PER_ANSWER = 1;
 const PER_SECOND = 10;
 /** Tokens a later retransmission leaves to the first ones. */

@@ -61,11 +61,14 @@ export async function openUpstreams(options: UpstreamsOptions): Promise<OpenUpst
     ]);
     patience.abort();
   }
-  const maintenance = setInterval(() => {
+  const maintain = (): void => {
     const nowMs = now();
     for (const bootstrap of bootstraps) bootstrap.maintain(nowMs);
     for (const server of servers) server.maintain(nowMs);
-  }, MAINTENANCE_MS);
+  };
+  // Once before the first question: servers without socket or address are known to be down.
+  maintain();
+  const maintenance = setInterval(maintain, MAINTENANCE_MS);
   maintenance.unref();
   return {
     counters: exchange.counters,
