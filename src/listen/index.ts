@@ -1,6 +1,7 @@
 /** Stream listeners: DNS over TCP, TLS and HTTPS, with their limits. */
 export { devCertificate } from './certificate.ts';
 export * from './contract.ts';
+export { type HttpsListenerOptions, openHttpsListener } from './https.ts';
 export { ConnectionLimits, DEFAULT_LIMITS, type LimitSettings } from './limits.ts';
 export { type PortSharing, portSharing } from './shared-port.ts';
 export { openTcpListener } from './tcp.ts';

@@ -4,9 +4,9 @@
  */
 import type { Socket } from 'node:net';
 import { createSecureContext, createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
-import type { Certificate, CloseReason } from './contract.ts';
-import type { Closable, Hub } from './hub.ts';
-import type { Tracked } from './limits.ts';
+import { Arrival } from './arrival.ts';
+import type { Certificate } from './contract.ts';
+import type { Hub } from './hub.ts';
 
 export interface SecureOptions {
   readonly certificate: Certificate;
@@ -31,7 +31,7 @@ export function secureServer(
   protocols: string[],
   accept: (socket: TLSSocket, clientName: string) => void,
 ): SecureServer {
-  const handshakes = new Map<string, Handshake>();
+  const handshakes = new Map<string, Arrival>();
   const server = createServer({
     ...contextOptions(options, options.certificate),
     allowHalfOpen: true,
@@ -43,7 +43,8 @@ export function secureServer(
   server.on('connection', (raw: Socket) => {
     hub.counters.accepted++;
     const key = keyOf(raw);
-    const handshake = new Handshake(raw, hub, () => handshakes.delete(key));
+    const handshake = new Arrival(raw, hub, () => handshakes.delete(key));
+    if (!hub.limits.mayShakeHands(handshake.address)) handshake.shut('handshake');
     if (!raw.destroyed) handshakes.set(key, handshake);
   });
   server.on('secureConnection', (socket) => {
@@ -89,61 +90,4 @@ const keyOf = (socket: Socket): string => `${socket.remotePort} ${socket.remoteA
 function commonName(socket: TLSSocket): string {
   const name = socket.getPeerCertificate().subject?.CN;
   return typeof name === 'string' ? name : '';
-}
-
-/** A connection until its handshake is done: it has a place in the limits, and a deadline. */
-class Handshake implements Tracked, Closable {
-  readonly address: string;
-  readonly busy = false;
-  readonly unread = 0;
-  readonly lastActiveMs: number;
-  readonly #raw: Socket;
-  readonly #hub: Hub;
-  readonly #onDone: () => void;
-  #reason: CloseReason | null = null;
-  #done = false;
-
-  constructor(raw: Socket, hub: Hub, onDone: () => void) {
-    const { limits } = hub;
-    this.#raw = raw;
-    this.#hub = hub;
-    this.#onDone = onDone;
-    this.address = raw.remoteAddress ?? '';
-    this.lastActiveMs = limits.now();
-    raw.on('error', () => {});
-    raw.on('close', this.#onClose);
-    hub.enter(this);
-    if (!limits.mayShakeHands(this.address)) this.shut('handshake');
-    else if (!limits.admit(this)) this.shut('client-limit');
-  }
-
-  /** The handshake is finished: the connection proper takes this one's place. */
-  done(): void {
-    if (this.#done) return;
-    this.#done = true;
-    this.#hub.limits.leave(this);
-    this.#hub.pass(this);
-    this.#onDone();
-  }
-
-  check(nowMs: number): void {
-    if (nowMs - this.lastActiveMs > this.#hub.limits.settings.handshakeMs) this.shut('handshake');
-  }
-
-  finish(reason: CloseReason): void {
-    this.shut(reason);
-  }
-
-  shut(reason: CloseReason): void {
-    this.#reason ??= reason;
-    this.#raw.destroy();
-  }
-
-  readonly #onClose = (): void => {
-    if (this.#done) return;
-    this.#done = true;
-    this.#hub.limits.leave(this);
-    this.#hub.leave(this, this.#reason ?? 'peer');
-    this.#onDone();
-  };
 }

@@ -1,0 +1,321 @@
+/**
+ * DNS over HTTPS for clients that speak HTTP/1.1: Node's own server does the protocol, this file the limits and the
+ * meaning.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { type BinaryAddress, readAddress } from '../address.ts';
+import type { CloseReason, StreamTransport } from '../contract.ts';
+import type { Closable } from '../hub.ts';
+import type { Tracked } from '../limits.ts';
+import type { Origin } from '../messages.ts';
+import type { DohHub } from './doh-hub.ts';
+import { freshSeconds } from './freshness.ts';
+import { forwardedClient } from './peer.ts';
+import {
+  BUSY,
+  DNS_MESSAGE,
+  HEADERS_LENGTH_MAX,
+  type HttpFault,
+  judgeHead,
+  MESSAGE_LENGTH_MAX,
+  MESSAGE_TOO_LONG,
+  MESSAGE_TOO_SHORT,
+  METHOD_NOT_ALLOWED,
+  queryRoom,
+  readQuery,
+} from './request.ts';
+
+const UNKNOWN: BinaryAddress = { octets: new Uint8Array(16), length: 4 };
+
+/** Serves HTTP/1.1 on sockets that the listener has accepted. */
+export class Http1Service {
+  readonly #hub: DohHub;
+  readonly #server: Server;
+  readonly #connections = new WeakMap<Socket, Http1Connection>();
+
+  constructor(hub: DohHub) {
+    this.#hub = hub;
+    const { queriesMax } = hub.limits.settings;
+    this.#server = createServer({
+      maxHeaderSize: HEADERS_LENGTH_MAX,
+      keepAliveTimeout: 0,
+      requestTimeout: 0,
+    });
+    this.#server.maxRequestsPerSocket = queriesMax;
+    this.#server.on('request', (request, response) => {
+      const connection = this.#connections.get(request.socket);
+      if (connection === undefined) request.socket.destroy();
+      else connection.take(request, response);
+    });
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      const status =
+        error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
+      const connection = this.#connections.get(socket as Socket);
+      if (socket.writable && connection?.busy === false) {
+        socket.write(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+      }
+      connection?.finish('malformed');
+    });
+  }
+
+  accept(socket: Socket, clientName: string): void {
+    const connection = new Http1Connection(socket, this.#hub, clientName);
+    this.#connections.set(socket, connection);
+    if (!socket.destroyed) this.#server.emit('connection', socket);
+  }
+}
+
+/** One connection, as the limits see it. */
+class Http1Connection implements Tracked, Closable {
+  readonly address: string;
+  readonly peer: BinaryAddress;
+  readonly peerPort: number;
+  readonly clientName: string;
+  readonly hub: DohHub;
+  readonly #socket: Socket;
+  readonly #openedMs: number;
+  #lastActiveMs: number;
+  #exchanges = 0;
+  /** Octets read when the last request was complete: more of them are the beginning of the next. */
+  #octetsRead = 0;
+  #begunMs = 0;
+  #unread = 0;
+  #stalledSinceMs = 0;
+  #finishing: CloseReason | null = null;
+  #finishingMs = 0;
+  #reason: CloseReason | null = null;
+
+  constructor(socket: Socket, hub: DohHub, clientName: string) {
+    this.address = socket.remoteAddress ?? '';
+    this.peer = readAddress(this.address) ?? UNKNOWN;
+    this.peerPort = socket.remotePort ?? 0;
+    this.clientName = clientName;
+    this.hub = hub;
+    this.#socket = socket;
+    this.#openedMs = this.#lastActiveMs = hub.limits.now();
+    socket.on('error', () => {});
+    socket.on('close', this.#onClose);
+    hub.enter(this);
+    if (!hub.limits.admit(this)) this.shut('client-limit');
+  }
+
+  get busy(): boolean {
+    return this.#exchanges > 0;
+  }
+
+  get lastActiveMs(): number {
+    return this.#lastActiveMs;
+  }
+
+  get unread(): number {
+    return this.#socket.writableLength;
+  }
+
+  take(request: IncomingMessage, response: ServerResponse): void {
+    this.#exchanges++;
+    response.on('close', this.#onResponseClosed);
+    const exchange = new Http1Exchange(this, request, response);
+    // Pipelining is served, but not without bound: responses wait for the ones before them.
+    if (this.#exchanges > this.hub.limits.settings.inFlightMax) exchange.refuse(BUSY);
+    else exchange.begin();
+  }
+
+  /** A request is here in full. */
+  requestEnded(): void {
+    this.#lastActiveMs = this.hub.limits.now();
+    this.#octetsRead = this.#socket.bytesRead;
+    this.#begunMs = 0;
+  }
+
+  check(nowMs: number): void {
+    const { settings, idleMs } = this.hub.limits;
+    this.#lookAtInput(nowMs);
+    this.#lookAtOutput(nowMs);
+    const stalled = this.#stalledSinceMs > 0 && nowMs - this.#stalledSinceMs > settings.slowReaderMs;
+    if (stalled) this.shut('slow-reader');
+    else if (this.#finishing !== null && !this.busy && nowMs - this.#finishingMs > settings.slowReaderMs) {
+      this.shut(this.#finishing);
+    } else if (this.#finishing !== null) return;
+    else if (this.#begunMs > 0 && nowMs - this.#begunMs > settings.messageMs) this.shut('slow-message');
+    else if (nowMs - this.#openedMs > settings.ageMs) this.finish('spent');
+    else if (!this.busy && nowMs - this.#lastActiveMs > idleMs) this.finish('idle');
+  }
+
+  finish(reason: CloseReason): void {
+    if (this.#finishing !== null) return;
+    this.#finishing = reason;
+    this.#finishingMs = this.hub.limits.now();
+    this.#endWhenDone();
+  }
+
+  shut(reason: CloseReason): void {
+    this.#reason ??= reason;
+    this.#socket.destroy();
+  }
+
+  #lookAtInput(nowMs: number): void {
+    if (this.#socket.bytesRead === this.#octetsRead) this.#begunMs = 0;
+    else if (this.#begunMs === 0) this.#begunMs = nowMs;
+  }
+
+  /** Unread output as the coarse timer sees it: it stalls when it did not get less since the last look. */
+  #lookAtOutput(nowMs: number): void {
+    const unread = this.#socket.writableLength;
+    this.hub.limits.countUnread(unread - this.#unread);
+    if (unread === 0 || unread < this.#unread) this.#stalledSinceMs = 0;
+    else if (this.#stalledSinceMs === 0) this.#stalledSinceMs = nowMs;
+    this.#unread = unread;
+  }
+
+  #endWhenDone(): void {
+    if (this.#finishing === null || this.busy) return;
+    this.#reason ??= this.#finishing;
+    this.#socket.destroySoon();
+  }
+
+  readonly #onResponseClosed = (): void => {
+    this.#exchanges--;
+    this.#endWhenDone();
+  };
+
+  readonly #onClose = (): void => {
+    this.hub.limits.countUnread(-this.#unread);
+    this.#unread = 0;
+    this.hub.limits.leave(this);
+    this.hub.leave(this, this.#reason ?? this.#finishing ?? 'peer');
+  };
+}
+
+/** One request and its response. */
+class Http1Exchange implements Origin {
+  readonly transport: StreamTransport = 'doh';
+  readonly peer: Uint8Array;
+  readonly peerLength: 4 | 16;
+  readonly peerPort: number;
+  readonly clientName: string;
+  gone = false;
+  readonly #connection: Http1Connection;
+  readonly #hub: DohHub;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  #parts: Buffer[] = [];
+  #length = 0;
+
+  constructor(connection: Http1Connection, request: IncomingMessage, response: ServerResponse) {
+    const { hub, address, peer } = connection;
+    const list = request.headers['x-forwarded-for'];
+    const named = Array.isArray(list) ? list.join(',') : list;
+    const client = forwardedClient(named, address, hub.isTrustedProxy);
+    this.peer = (client ?? peer).octets;
+    this.peerLength = (client ?? peer).length;
+    this.peerPort = client === null ? connection.peerPort : 0;
+    this.clientName = connection.clientName;
+    this.#connection = connection;
+    this.#hub = hub;
+    this.#request = request;
+    this.#response = response;
+    response.sendDate = false;
+    response.on('error', () => {});
+    response.on('close', () => {
+      this.gone = true;
+    });
+    request.on('error', () => {});
+  }
+
+  begin(): void {
+    const { method = '', url = '', headers } = this.#request;
+    const fault = judgeHead(
+      { method, url, contentType: headers['content-type'], contentLength: headers['content-length'] },
+      this.#hub.path,
+    );
+    if (fault !== null) {
+      this.refuse(fault);
+      return;
+    }
+    this.#request.on('data', this.#onData);
+    this.#request.on('end', method === 'POST' ? this.#onPosted : this.#onAsked);
+  }
+
+  refuse(fault: HttpFault): void {
+    const { status, text } = fault;
+    const { httpErrors } = this.#hub.counters;
+    httpErrors[status] = (httpErrors[status] ?? 0) + 1;
+    this.#request.off('data', this.#onData);
+    this.#request.removeAllListeners('end');
+    this.#parts = [];
+    // A body that nobody will read is not waited for.
+    const unread = !this.#request.complete && 'content-length' in this.#request.headers;
+    this.#response.writeHead(status, {
+      'content-type': 'text/plain',
+      'content-length': Buffer.byteLength(text),
+      ...(fault === METHOD_NOT_ALLOWED ? { allow: 'GET, HEAD, POST' } : {}),
+      ...(unread || status === 413 || status === 503 ? { connection: 'close' } : {}),
+    });
+    this.#response.end(this.#request.method === 'HEAD' ? undefined : text);
+    this.#request.resume();
+    this.#connection.requestEnded();
+  }
+
+  answer(octets: Uint8Array, length: number): void {
+    const { counters } = this.#hub;
+    counters.inFlight--;
+    if (this.gone) {
+      counters.cancelled++;
+      return;
+    }
+    counters.responses++;
+    this.#response.writeHead(200, {
+      'content-type': DNS_MESSAGE,
+      'content-length': length,
+      'cache-control': `max-age=${freshSeconds(octets, length)}`,
+    });
+    this.#response.end(this.#request.method === 'HEAD' ? undefined : Buffer.from(octets.subarray(0, length)));
+  }
+
+  forgo(): void {
+    const { counters } = this.#hub;
+    counters.inFlight--;
+    counters.discarded++;
+    // HTTP/1.1 has no other way to leave one request unanswered.
+    this.#connection.shut('peer');
+  }
+
+  readonly #onData = (part: Buffer): void => {
+    this.#length += part.length;
+    if (this.#length > MESSAGE_LENGTH_MAX) this.refuse(MESSAGE_TOO_LONG);
+    else this.#parts.push(part);
+  };
+
+  readonly #onPosted = (): void => {
+    const body = this.#parts.length === 1 ? this.#parts[0] : Buffer.concat(this.#parts);
+    this.#parts = [];
+    this.#handOver(body, body.length);
+  };
+
+  readonly #onAsked = (): void => {
+    this.#parts = [];
+    const length = readQuery(this.#request.url ?? '', this.#hub.path);
+    if (typeof length === 'number') this.#handOver(queryRoom, length);
+    else this.refuse(length);
+  };
+
+  #handOver(octets: Uint8Array, length: number): void {
+    const { limits, counters, onMessage, onBatchEnd } = this.#hub;
+    this.#connection.requestEnded();
+    if (length < 12) {
+      this.refuse(MESSAGE_TOO_SHORT);
+      return;
+    }
+    const message = limits.messages.take(length, this);
+    if (message === null) {
+      this.refuse(BUSY);
+      return;
+    }
+    message.octets.set(octets.subarray(0, length));
+    counters.inFlight++;
+    counters.queries++;
+    onMessage(message);
+    onBatchEnd();
+  }
+}
