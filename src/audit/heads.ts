@@ -21,6 +21,8 @@ export class Heads {
   readonly #directory: string;
   readonly #worker: number;
   #mentions: readonly Mention[] = [];
+  /** The newest line that is not published. */
+  #due: string | null = null;
   #busy: Promise<void> | null = null;
 
   constructor(directory: string, worker: number) {
@@ -35,13 +37,22 @@ export class Heads {
 
   /** Publishes a checkpoint line and reads those of the others, beside everything else. */
   publish(line: string): void {
-    this.#busy ??= this.#exchange(line)
-      .catch(() => {
+    this.#due = line;
+    this.#busy ??= this.#publishDue().finally(() => {
+      this.#busy = null;
+    });
+  }
+
+  async #publishDue(): Promise<void> {
+    while (this.#due !== null) {
+      const line = this.#due;
+      this.#due = null;
+      try {
+        await this.#exchange(line);
+      } catch {
         // The log itself holds every checkpoint; a head that could not be replaced is only older.
-      })
-      .finally(() => {
-        this.#busy = null;
-      });
+      }
+    }
   }
 
   async close(): Promise<void> {

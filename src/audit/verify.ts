@@ -101,7 +101,7 @@ export function verifyAudit(directory: string, options: VerifyOptions = {}): Aud
 
   const checks = [...byWorker].map(([worker, files]) => {
     const check = new WorkerCheck(directory, worker, options, claims, faults, remarks);
-    for (const file of files.sort((left, right) => numberOf(left) - numberOf(right))) check.segment(file);
+    check.segments(files.sort((left, right) => numberOf(left) - numberOf(right)));
     check.end();
     return check;
   });
@@ -118,6 +118,15 @@ export function verifyAudit(directory: string, options: VerifyOptions = {}): Aud
   }
   if (checks.length === 0) remarks.push(`${directory} holds no segments`);
   return { ok: faults.length === 0, workers: checks.map((check) => check.report()), faults, remarks };
+}
+
+/** Where a header says that the segment before it ends, if more may lie behind; infinite otherwise. */
+function tornEnd(octets: Buffer): number {
+  const end = octets.indexOf(NEWLINE);
+  const previous =
+    end < 0 ? null : (parse(octets.toString('utf8', 0, end))?.['previous'] as Record<string, unknown>);
+  if (previous?.['torn'] !== true || typeof previous['octets'] !== 'number') return Number.POSITIVE_INFINITY;
+  return previous['octets'];
 }
 
 const numberOf = (file: string): number => Number(SEGMENT_NAME.exec(file)?.[2]);
@@ -199,7 +208,6 @@ class Roots {
 
 interface Ended {
   readonly file: string;
-  readonly number: number;
   readonly octets: Buffer;
   /** Where its last block line begins, and the record numbers there. */
   readonly openAt: number;
@@ -215,6 +223,8 @@ class WorkerCheck {
   readonly #faults: Fault[];
   readonly #remarks: string[];
   readonly #claims: Map<number, Claim[]> = new Map();
+  /** Claims whose root the log has had. */
+  readonly #answered: Claim[] = [];
   /** Root at the size of each checkpoint, for mentions by others. */
   readonly #rootAt = new Map<number, string>();
   readonly #roots = new Roots();
@@ -267,12 +277,23 @@ class WorkerCheck {
     this.#faults.push({ worker: this.worker, file, offset, line, what: shown });
   }
 
-  segment(file: string): void {
+  /** Reads one segment ahead: only the header of the next one tells where a segment ends that could not be cut. */
+  segments(files: readonly string[]): void {
+    let octets = files.length === 0 ? null : this.#read(files[0]);
+    for (let i = 0; i < files.length; i++) {
+      const next = i + 1 < files.length ? this.#read(files[i + 1]) : null;
+      this.#file = files[i];
+      if (octets === null) this.#last = null;
+      else this.#segment(files[i], octets, next === null ? Number.POSITIVE_INFINITY : tornEnd(next));
+      octets = next;
+    }
+  }
+
+  #segment(file: string, whole: Buffer, limit: number): void {
     this.#file = file;
     this.#at = 0;
     this.#line = 1;
-    const read = this.#read(file);
-    if (read === null) return;
+    const read = whole.subarray(0, Math.min(limit, whole.length));
     this.#octets = read;
     this.#segments++;
     const headerEnd = read.indexOf(NEWLINE);
@@ -301,8 +322,7 @@ class WorkerCheck {
     }
     this.#last = {
       file,
-      number: numberOf(file),
-      octets: read,
+      octets: whole,
       openAt: this.#blockAt,
       openSeq: this.#blockSeq,
       openLine: this.#blockLine,
@@ -315,8 +335,7 @@ class WorkerCheck {
       const octets = readFileSync(join(this.#directory, file));
       return file.endsWith('.gz') ? gunzipSync(octets) : octets;
     } catch (error) {
-      this.#fault(`the file cannot be read: ${(error as Error).message}`);
-      this.#last = null;
+      this.#fault(`the file cannot be read: ${(error as Error).message}`, 0, 0, file);
       return null;
     }
   }
@@ -360,12 +379,12 @@ class WorkerCheck {
   /** Whether the header continues the segment before it, which is counted up to where the header says. */
   #checkLink(number: unknown, previous: unknown): void {
     const before = this.#last;
-    const said = previous as { file?: unknown; octets?: unknown; leaves?: unknown; torn?: unknown } | null;
-    if (said === null) {
+    const said = (previous ?? {}) as Record<string, unknown>;
+    if (previous === null) {
       if (number !== 1 || before !== null) this.#fault('the header names no segment before this one');
       return;
     }
-    const { file, octets, leaves } = said;
+    const { file, octets, leaves, torn } = said;
     if (typeof file !== 'string' || typeof octets !== 'number' || !isHashes(leaves)) {
       this.#fault('the header does not say where the segment before it ends');
       return;
@@ -380,8 +399,7 @@ class WorkerCheck {
       this.#fault(what, before.octets.length, 0, before.file);
     } else if (before.octets.length > octets) {
       const what = `${before.octets.length - octets} octets lie behind the end that the next segment states`;
-      if (said.torn === true)
-        this.#remarks.push(`${before.file}: ${what}; a failed write could not be cut off`);
+      if (torn === true) this.#remarks.push(`${before.file}: ${what}; a failed write could not be cut off`);
       else this.#fault(what, octets, 0, before.file);
     }
     this.#checkLeaves(
@@ -519,6 +537,8 @@ class WorkerCheck {
           ...claim.place,
           what: `this checkpoint is of another history: at ${claim.size} leaves (${this.#file}, line ${this.#line}) the root is ${root}`,
         });
+      } else {
+        this.#answered.push(claim);
       }
     }
   }
@@ -541,8 +561,11 @@ class WorkerCheck {
     if (typeof next === 'string') this.#next = next;
     if (!Array.isArray(others)) return;
     const place = { worker: this.worker, file: this.#file, offset: this.#at, line: this.#line };
-    for (const other of others as { worker: number; size: number; root: string }[]) {
-      this.mentions.push({ worker: other.worker, size: other.size, root: other.root, place });
+    for (const other of others as unknown[]) {
+      const { worker: name, size, root: said } = (other ?? {}) as Record<string, unknown>;
+      if (typeof name === 'number' && typeof size === 'number' && typeof said === 'string') {
+        this.mentions.push({ worker: name, size, root: said, place });
+      }
     }
   }
 
@@ -568,6 +591,11 @@ class WorkerCheck {
       if (open > 0)
         this.#remarks.push(`worker ${this.worker}: no checkpoint covers the last ${open} records yet`);
     }
+    for (const claim of this.#answered) {
+      if (this.#rootAt.has(claim.size)) continue;
+      const what = `the log of worker ${this.worker} has the records of this checkpoint, and not its line any more`;
+      this.#faults.push({ ...claim.place, what });
+    }
     for (const [size, claims] of this.#claims) {
       for (const claim of claims) {
         if (size < this.#sizeAtStart) {
@@ -590,6 +618,10 @@ class WorkerCheck {
     for (let at = leafAt, lines = 0; at < last.octets.length; ) {
       const newline = last.octets.indexOf(NEWLINE, at);
       if (newline < 0) break;
+      // No hash covers these yet; at least each must be a whole line of the log.
+      if (parse(last.octets.toString('utf8', at, newline)) === null) {
+        this.#fault('the line is not one of the log', at, last.openLine + lines, last.file);
+      }
       at = newline + 1;
       if (++lines % LEAF_LINES !== 0 && last.octets.indexOf(NEWLINE, at) >= 0) continue;
       leaves.push(sha256(LEAF, last.octets.subarray(leafAt, at)));
