@@ -123,9 +123,9 @@ export class Signer {
     return this.#next.publicHex;
   }
 
-  /** The successor has been announced: from now on it signs, and its predecessor is gone. */
-  adoptNext(): void {
-    if (this.#next === null) return;
+  /** The successor `key` has been announced: from now on it signs, and its predecessor is gone. */
+  adopt(key: string): void {
+    if (this.#next?.publicHex !== key) return;
     this.#current = this.#next;
     this.#next = null;
     this.#save();

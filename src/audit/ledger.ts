@@ -47,8 +47,9 @@ export interface Mark {
 
 interface Checkpoint {
   readonly line: string;
-  /** It, or one before it that is not on the disk either, announces a new key. */
-  readonly changesKey: boolean;
+  readonly size: number;
+  /** The key that it, or one before it that is not on the disk either, announces. */
+  readonly next: string | null;
 }
 
 export class Ledger {
@@ -73,6 +74,7 @@ export class Ledger {
   /** The newest checkpoint that is not written, and that is written and not on the disk. */
   #checkpoint: Checkpoint | null = null;
   #unsyncedCheckpoint: Checkpoint | null = null;
+  #publishedSize = 0;
   /** Segments that have ended and are not on the disk whole. */
   readonly #ending = new Set<Segment>();
   #checkpointAtMs: number;
@@ -173,8 +175,8 @@ export class Ledger {
     this.#announcing = null;
     this.#counters.octets += length;
     if (this.#checkpoint === null) return;
-    const changesKey = this.#checkpoint.changesKey || this.#unsyncedCheckpoint?.changesKey === true;
-    this.#unsyncedCheckpoint = { line: this.#checkpoint.line, changesKey };
+    const next = this.#checkpoint.next ?? this.#unsyncedCheckpoint?.next ?? null;
+    this.#unsyncedCheckpoint = { ...this.#checkpoint, next };
     this.#checkpoint = null;
   }
 
@@ -202,18 +204,21 @@ export class Ledger {
     const checkpoint = this.#unsyncedCheckpoint;
     this.#unsyncedCheckpoint = null;
     return (error) => {
-      if (error === null && checkpoint !== null) {
-        if (checkpoint.changesKey) this.#changeKey();
-        this.#heads.publish(checkpoint.line);
-        this.#settings.onCheckpoint(checkpoint.line);
-      }
+      if (error === null && checkpoint !== null) this.#publish(checkpoint);
       done(error);
     };
   }
 
-  #changeKey(): void {
+  #publish(checkpoint: Checkpoint): void {
+    // Segments that end one after the other may be confirmed in another order.
+    if (checkpoint.size >= this.#publishedSize) {
+      this.#publishedSize = checkpoint.size;
+      this.#heads.publish(checkpoint.line);
+    }
+    this.#settings.onCheckpoint(checkpoint.line);
+    if (checkpoint.next === null) return;
     try {
-      this.#signer?.adoptNext();
+      this.#signer?.adopt(checkpoint.next);
     } catch {
       // The successor is in use; its predecessor is erased from the file with the next change.
     }
@@ -277,7 +282,7 @@ export class Ledger {
       ...(next === null ? {} : { next }),
     }).slice(0, -2);
     const line = `${text}${SIGNATURE_MEMBER}${signer.sign(text)}"}\n`;
-    this.#checkpoint = { line, changesKey: next !== null };
+    this.#checkpoint = { line, size: members.size, next };
     return line;
   }
 
@@ -349,7 +354,9 @@ export class Ledger {
     this.#checkpoint = this.#unsyncedCheckpoint = null;
   }
 
+  /** Waits until the disk has confirmed, or refused, every segment that has ended. */
   async close(): Promise<void> {
+    while (this.#ending.size > 0) await new Promise((resolve) => setTimeout(resolve, 2));
     await this.#heads.close();
     await this.reserve.close();
   }
