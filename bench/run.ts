@@ -1,11 +1,14 @@
 /**
- * `npm run bench [-- COMMAND …] [--quick] [--rounds N] [--seconds N] [--queries N]`
+ * `npm run bench [-- COMMAND …] [--quick] [--rounds N] [--seconds N] [--queries N] [--against CHECKOUT] [--keep]`
  *
  *   (none)   every row of "Numbers to hold"
  *   hits, hits-logged, denials, misses, rules, reload     that row alone
  *   soak     5 million queries with three reloads, one of two upstreams killed
  *   kill     SIGKILL under load, and what the log holds afterwards
  *   flood    10 million random names, and the memory afterwards
+ *
+ * `--against` lets another built checkout take part as `before`; `--keep` leaves logs and configurations where they are.
+ * The audit is written below TMPDIR, so that says which disk is measured.
  *
  * Ends with exit code 1 when a goal was missed. Needs Linux; takes its figures from the kernel. Results go to
  * bench/results/ as JSON too.
@@ -23,7 +26,7 @@ import { type Claim, printClaims } from './drills/verdict.ts';
 import { nameOf } from './load/names.ts';
 import { floor } from './peers/floor.ts';
 import { dnsdist, dnsmasq, translateDenyList, unbound } from './peers/peers.ts';
-import { sallyport } from './peers/sallyport.ts';
+import { sallyport, sallyportOf } from './peers/sallyport.ts';
 import { canPin } from './process.ts';
 import { costTable, judge, ruleLoadTable } from './report.ts';
 import { type CostResult, type CostRow, measureCost } from './rows/cost.ts';
@@ -44,8 +47,11 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string' },
     queries: { type: 'string' },
     keep: { type: 'boolean', default: false },
+    against: { type: 'string' },
   },
 });
+/** Another checkout takes part under this name. */
+const before = values.against === undefined ? [] : [sallyportOf('before', values.against)];
 const unknown = positionals.find((word) => !ROWS.includes(word) && !DRILLS.includes(word));
 if (unknown !== undefined)
   fail(`there is no bench "${unknown}"; choose of: ${[...ROWS, ...DRILLS].join(' ')}`);
@@ -71,7 +77,7 @@ const rowsOf = (denyList: string | null): CostRow[] => [
     window: 64,
     logging: false,
     denyList: null,
-    contenders: [floor, sallyport, unbound, dnsdist, dnsmasq],
+    contenders: [floor, sallyport, ...before, unbound, dnsdist, dnsmasq],
   },
   {
     id: 'hits-logged',
@@ -81,7 +87,7 @@ const rowsOf = (denyList: string | null): CostRow[] => [
     window: 64,
     logging: true,
     denyList: null,
-    contenders: [sallyport, unbound, dnsdist, dnsmasq],
+    contenders: [sallyport, ...before, unbound, dnsdist, dnsmasq],
   },
   {
     id: 'denials',
@@ -91,7 +97,7 @@ const rowsOf = (denyList: string | null): CostRow[] => [
     window: 64,
     logging: false,
     denyList,
-    contenders: [sallyport, unbound, dnsdist, dnsmasq],
+    contenders: [sallyport, ...before, unbound, dnsdist, dnsmasq],
   },
   {
     id: 'misses',
@@ -101,7 +107,7 @@ const rowsOf = (denyList: string | null): CostRow[] => [
     window: 16,
     logging: false,
     denyList: null,
-    contenders: [sallyport, unbound, dnsdist, dnsmasq],
+    contenders: [sallyport, ...before, unbound, dnsdist, dnsmasq],
   },
 ];
 
@@ -119,7 +125,7 @@ try {
     process.stdout.write(`${costTable(row.title, results)}\n`);
   }
   if (chosen.has('rules')) {
-    rules = await measureRuleLoad([sallyport, unbound, dnsdist, dnsmasq], denyList, effort);
+    rules = await measureRuleLoad([sallyport, ...before, unbound, dnsdist, dnsmasq], denyList, effort);
     process.stdout.write(`${ruleLoadTable(rules)}\n`);
   }
   const judged = judge(costs, rules);

@@ -58,6 +58,7 @@ export async function soak({ directory, queries, denyList, report }: DrillOption
     const noSlot = await house.metric('udp_no_slot_total');
     const memory = residentOctets(house.server.pid);
     const takenInAll = await house.metric('queries_total');
+    const refused = await house.metric('audit_refused_total');
     await house.server.stop();
     const audit = await countAudit(house.auditDirectory);
     const failed = Object.values(result.rcodes).reduce((total, rcodes) => total + (rcodes['2'] ?? 0), 0);
@@ -77,7 +78,12 @@ export async function soak({ directory, queries, denyList, report }: DrillOption
         wrong(result.rcodes.deny, result.rcodes.stranger) === 0,
       ),
       claim('queries taken up less queries asked', taken - result.sent, taken === result.sent),
-      claim('audit entries less queries taken up', audit.entries - takenInAll, audit.entries === takenInAll),
+      claim('queries refused because their entry could not be kept', refused, refused === 0),
+      claim(
+        'audit entries less queries taken up and not refused',
+        audit.entries - (takenInAll - refused),
+        audit.entries === takenInAll - refused,
+      ),
       claim('broken audit lines', audit.broken, audit.broken === 0),
       claim(
         'rate, p50, p99',

@@ -10,16 +10,23 @@ import { KINDS } from '../load/names.ts';
 import { start } from '../process.ts';
 import type { Contender, Setup } from './contender.ts';
 
-const CLI = fileURLToPath(new URL('../../../dist/cli/sallyport.js', import.meta.url));
+/** From `dist-bench/bench/peers` back to the checkout. */
+const OWN = fileURLToPath(new URL('../../..', import.meta.url));
 
-export const sallyport: Contender = {
-  name: 'sallyport',
-  missing: () => (existsSync(CLI) ? null : 'dist/cli/sallyport.js is not there: run npm run build'),
-  start(setup) {
-    writeSallyport(setup);
-    return startSallyport(setup);
-  },
-};
+export const sallyport = sallyportOf('sallyport', OWN);
+
+/** The Sallyport of a checkout that was built; another one than this shows what a change did. */
+export function sallyportOf(name: string, checkout: string): Contender {
+  const cli = join(checkout, 'dist/cli/sallyport.js');
+  return {
+    name,
+    missing: () => (existsSync(cli) ? null : `${cli} is not there: run npm run build`),
+    start(setup) {
+      writeSallyport(setup);
+      return startSallyport(setup, cli);
+    },
+  };
+}
 
 /** Port of the control server that belongs to a setup. */
 export const controlPort = (setup: Setup): number =>
@@ -27,8 +34,8 @@ export const controlPort = (setup: Setup): number =>
 
 export const auditDirectory = (setup: Setup): string => join(setup.directory, 'audit');
 
-export function startSallyport(setup: Setup) {
-  const command = [process.execPath, CLI, 'serve', '--config', join(setup.directory, 'sallyport.yaml')];
+export function startSallyport(setup: Setup, cli: string = join(OWN, 'dist/cli/sallyport.js')) {
+  const command = [process.execPath, cli, 'serve', '--config', join(setup.directory, 'sallyport.yaml')];
   return start(command, setup.core, join(setup.directory, 'output.log'));
 }
 
