@@ -8,6 +8,12 @@ import { type JsonSchema, schemasAt } from './schema-keys.ts';
 const PREFIX = 'SALLYPORT_';
 /** Variables that are not settings: SALLYPORT_CONFIG names the file itself. */
 const OTHERS = new Set(['SALLYPORT_CONFIG']);
+/**
+ * Kubernetes and Docker put the addresses of services into every pod: a service named `sallyport` or `sallyport-http` gives
+ * SALLYPORT_SERVICE_HOST, SALLYPORT_PORT_53_UDP_ADDR, SALLYPORT_HTTP_PORT and more. They are nobody's misspelling.
+ */
+const OF_SERVICES =
+  /^SALLYPORT_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
 
 export interface Override {
   /** Variable or flag, for faults. */
@@ -36,7 +42,8 @@ export function readEnvironment(
   const overrides: Override[] = [];
   const faults: OverrideFault[] = [];
   for (const [name, text] of Object.entries(env).sort()) {
-    if (!name.startsWith(PREFIX) || OTHERS.has(name) || text === undefined) continue;
+    if (!name.startsWith(PREFIX) || OTHERS.has(name) || OF_SERVICES.test(name) || text === undefined)
+      continue;
     const path = leaves.map((leaf) => matchName(name, leaf)).find((found) => found !== null);
     if (path === undefined || path === null) {
       const near = nearestWord(name, [...leaves.map(variableName), ...OTHERS]);

@@ -7,7 +7,7 @@ import { type ListFault, type PolicySource, parseLocalZone, type RecordFault } f
 import { type Fault, nearestWord, type Path, sortFaults } from './fault.ts';
 import { findFiles, readPolicyFile, whole } from './policy-files.ts';
 import { type LocatedZone, type PolicyPart, readPolicy } from './policy-reader.ts';
-import { findUnusedSets, findVainRoutes } from './policy-sense.ts';
+import { findEmptyGroups, findUnusedSets, findVainRoutes } from './policy-sense.ts';
 import type { YamlSource } from './yaml-source.ts';
 
 export interface PolicyRequest {
@@ -87,7 +87,9 @@ export function joinPolicies(
     ...local.flatMap(({ zone, read }) => recordFaults(zone, read.faults)),
     ...(groups.length === 0 && isReadable && found.length === 0 ? [nobody(parts)] : []),
     // What cannot be meant is only said of a policy that can be read: half a policy leaves half its sets unused.
-    ...(isReadable ? [...findUnusedSets(sets, groups), ...findVainRoutes(routes, sets, groups)] : []),
+    ...(isReadable
+      ? [...findUnusedSets(sets, groups), ...findEmptyGroups(groups), ...findVainRoutes(routes, sets, groups)]
+      : []),
   ];
   const sorted = sortFaults(faults);
   if (sorted.some(({ severity }) => severity === 'fault')) return { faults: sorted };

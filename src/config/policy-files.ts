@@ -1,6 +1,6 @@
 /** Which policy files there are, and their text. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { extname, isAbsolute, join, relative } from 'node:path';
 import type { Fault, Path } from './fault.ts';
 import { plain, readYaml, YAML_LENGTH_MAX, type YamlSource } from './yaml-source.ts';
 
@@ -19,11 +19,15 @@ export function findFiles(paths: readonly string[]): FoundFiles {
       const inside = isDirectory ? yamlFilesOf(path) : [path];
       if (inside.length === 0)
         faults.push(
-          whole(path, 'the directory has no *.yaml file', 'write a policy file, for example starter.yaml'),
+          whole(
+            shown(path),
+            'the directory has no *.yaml file',
+            'write a policy file, for example starter.yaml',
+          ),
         );
       for (const file of inside) files.add(file);
     } catch (error) {
-      faults.push(unreadable(path, error));
+      faults.push(unreadable(shown(path), error));
     }
   }
   return { files: [...files], faults };
@@ -35,10 +39,17 @@ const yamlFilesOf = (directory: string): string[] =>
     .sort()
     .map((name) => join(directory, name));
 
+/** A path as people like to read it: relative when it is below the working directory. */
+function shown(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short === '' || short.startsWith('..') || isAbsolute(short) ? path : short;
+}
+
 /** The file as YAML; what cannot be read is a fault of the source. */
-export function readPolicyFile(file: string): YamlSource {
+export function readPolicyFile(path: string): YamlSource {
+  const file = shown(path);
   try {
-    const stats = statSync(file);
+    const stats = statSync(path);
     if (!stats.isFile())
       return plain(file, [whole(file, 'this is not a regular file', 'write the path of a YAML file')]);
     if (stats.size > YAML_LENGTH_MAX) {
@@ -47,7 +58,7 @@ export function readPolicyFile(file: string): YamlSource {
         whole(file, what, 'move long lists of names into text files and name them under `lists`'),
       ]);
     }
-    return readYaml(file, readFileSync(file, 'utf8'));
+    return readYaml(file, readFileSync(path, 'utf8'));
   } catch (error) {
     return plain(file, [unreadable(file, error)]);
   }

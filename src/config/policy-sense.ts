@@ -1,4 +1,4 @@
-/** What is not wrong and yet cannot be meant: sets that nobody uses, routes that no rule ever opens. */
+/** What is not wrong and yet can hardly be meant: sets nobody uses, groups without sets, routes no rule opens. */
 import type { PatternSource } from '../policy/index.ts';
 import { isAtOrBelow } from '../wire/index.ts';
 import type { Fault } from './fault.ts';
@@ -16,6 +16,21 @@ export function findUnusedSets(sets: readonly LocatedSet[], groups: readonly Loc
         path,
         `no group uses the set "${name}"`,
         `write "${name}" under the sets of a group, or remove the set`,
+        'key',
+      ),
+    );
+}
+
+/** Groups that enforce and have no set: their clients get local zones and nothing else. */
+export function findEmptyGroups(groups: readonly LocatedGroup[]): Fault[] {
+  return groups
+    .filter(({ group }) => group.mode === 'enforce' && group.sets.length === 0)
+    .map(({ name, source, path }) =>
+      source.fault(
+        'notice',
+        path,
+        `the group "${name}" has no sets, so every name is denied to it`,
+        'write "sets: [base]" with the sets that hold for it, if it should not be cut off',
         'key',
       ),
     );

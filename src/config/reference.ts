@@ -41,7 +41,7 @@ function settingsPage(schema: JsonSchema): string {
         ),
       ]),
       '## Variables',
-      'A variable overrides the file, a flag overrides the variable. Lists are separated by commas; `<POOL>` is the name of a pool in upper case, with `_` for `-`. `SALLYPORT_CONFIG` is the path of the settings file. Any other variable that begins with `SALLYPORT_` is a fault: a misspelt one would otherwise be ignored.',
+      'A variable overrides the file, a flag overrides the variable. Lists are separated by commas; `<POOL>` is the name of a pool in upper case, with `_` for `-`. `SALLYPORT_CONFIG` is the path of the settings file. Variables that Kubernetes makes for services (`SALLYPORT_SERVICE_HOST` and the like) are left alone; any other that begins with `SALLYPORT_` is a fault, because a misspelt one would otherwise be ignored.',
       table(
         ['variable', 'setting'],
         leafPaths(schema, []).map((path) => [code(variableName(path)), code(dotted(path))]),
@@ -166,7 +166,7 @@ const CHECK_PROSE = `Each line has the file, line and column, the path in the do
 | --- | --- |
 | fault: the policy does not go into force, a running one stays | unknown keys, sets, groups or pools; a name with a port, a path or a star in the middle; a prefix with bits set behind it; a date that does not exist; a rule without reason; a wildcard at or above a public suffix |
 | warning | a rule that has expired; a wildcard on a shared suffix; a set that no group uses; a route that no rule opens; a name both allowed and denied |
-| notice | a rule that ends within 14 days; a name that was converted to A-labels |`;
+| notice | a rule that ends within 14 days; a group without sets; a name that was converted to A-labels |`;
 
 function fields(schema: JsonSchema): string {
   const required = new Set(schema.required ?? []);

@@ -31,7 +31,8 @@ function translate(
   knownKeys: (path: Path) => readonly string[] | null,
 ): ShapeFault[] {
   const path: Path = [...above, ...(issue.path as (string | number)[])];
-  const written = valueAt(value, path);
+  // The token must not be shown, however wrong it is.
+  const written = path.at(-1) === 'token' ? HIDDEN : valueAt(value, path);
   const one = (what: string, instead: string, inKey = false): ShapeFault[] => [
     { path, what, instead, inKey },
   ];
@@ -133,8 +134,11 @@ function boundText(issue: BoundIssue): string {
 
 const SHOWN_LENGTH_MAX = 60;
 
+const HIDDEN = Symbol('a value that is secret');
+
 /** A value as the person wrote it, cut to a line. */
 function show(value: unknown): string {
+  if (value === HIDDEN) return 'this value';
   if (value === null || value === undefined) return 'an empty value';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a mapping';

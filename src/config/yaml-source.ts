@@ -155,10 +155,14 @@ function child(node: Node | null, step: string | number): Child | null {
 
 const startOf = (node: Node | null): number | null => node?.range?.[0] ?? null;
 
+const SECRET = /\btoken"?'?\s*:/;
+
 function excerptAt(text: string, lines: LineCounter, line: number): string | null {
   const start = lines.lineStarts[line - 1] ?? 0;
   const end = text.indexOf('\n', start);
-  return text.slice(start, end === -1 ? undefined : end).replace(/\r$/, '');
+  const excerpt = text.slice(start, end === -1 ? undefined : end).replace(/\r$/, '');
+  // A fault is copied into logs and tickets; a secret must not travel with it.
+  return SECRET.test(excerpt) ? null : excerpt;
 }
 
 /** One error a line, without those that only follow from the first: the rest of a file after an open bracket. */

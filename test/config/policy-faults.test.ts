@@ -684,6 +684,15 @@ const CLIENTS: Row[] = [
 
 const REFERENCES: Row[] = [
   {
+    fault: 'a group that may ask nothing',
+    text: group('{clients: [127.0.0.1]}'),
+    line: 3,
+    column: 3,
+    path: 'groups.g',
+    says: ['the group "g" has no sets', 'write "sets:'],
+    severity: 'notice',
+  },
+  {
     fault: 'an unknown set',
     text: group('{clients: [127.0.0.1], sets: [bse]}'),
     line: 3,

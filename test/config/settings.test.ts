@@ -148,6 +148,20 @@ describe('variables and flags', () => {
     expect(`${fault.what}; ${fault.instead}`).toContain(says);
   });
 
+  test('variables that Kubernetes makes for services of that name are left alone', () => {
+    const env = {
+      SALLYPORT_SERVICE_HOST: '10.96.0.53',
+      SALLYPORT_SERVICE_PORT: '53',
+      SALLYPORT_SERVICE_PORT_DNS_TCP: '53',
+      SALLYPORT_PORT: 'udp://10.96.0.53:53',
+      SALLYPORT_PORT_53_UDP: 'udp://10.96.0.53:53',
+      SALLYPORT_PORT_53_UDP_ADDR: '10.96.0.53',
+      SALLYPORT_HTTP_SERVICE_HOST: '10.96.0.54',
+      SALLYPORT_HTTP_PORT: 'tcp://10.96.0.54:8053',
+    };
+    expect(faultsOf({ file: write(''), env })).toEqual([]);
+  });
+
   test('SALLYPORT_CONFIG names the file', () => {
     expect(settingsOf({ env: { SALLYPORT_CONFIG: write('workers: 7') } }).workers).toBe(7);
   });
@@ -257,6 +271,16 @@ describe('faults', () => {
     const file = write('cache: {memory: 1}\nlog: {level: loud}');
     const faults = faultsOf({ file, env: { SALLYPORT_IO: 'fast' }, overrides: { workers: -1 } });
     expect(faults.map(({ path }) => path).sort()).toEqual(['cache.memory', 'io', 'log.level', 'workers']);
+  });
+
+  test.each([
+    'http: {token: 123456789, listen: x}',
+    'http: {token: [hunter2]}',
+    'http: {token: "hunter2", listen: 1}',
+  ])('do not show the token of %s', (text) => {
+    const faults = faultsOf({ file: write(text), env: {} });
+    expect(faults.length).toBeGreaterThan(0);
+    expect(JSON.stringify(faults)).not.toMatch(/hunter2|123456789/);
   });
 
   test('name a file that is not there', () => {
