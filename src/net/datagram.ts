@@ -113,6 +113,4 @@ export interface Engine {
   readonly name: EngineName;
   listen(options: DatagramSocketOptions): Promise<DatagramSocket>;
   connect(options: ConnectedSocketOptions): Promise<ConnectedSocket>;
-  /** The same without a promise, where the engine can. */
-  readonly connectNow: ((options: ConnectedSocketOptions) => ConnectedSocket) | null;
 }

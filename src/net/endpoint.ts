@@ -18,14 +18,24 @@ export function literal({ address, port }: Endpoint): Uint8Array {
 
 export const isWildcard = (address: Uint8Array): boolean => address.every((octet) => octet === 0);
 
-const ADVICE: Partial<Record<string, string>> = {
+/** What to do about a failed bind, to be put behind the code. */
+export const bindAdvice = (code: string): string => advice(BIND_ADVICE, code);
+
+/** What to do when the system gives no socket, to be put behind the code. */
+export const openAdvice = (code: string): string => advice(OPEN_ADVICE, code);
+
+const OPEN_ADVICE: Partial<Record<string, string>> = {
+  EAFNOSUPPORT: 'this system does not speak it; take its addresses out of the settings',
+  EMFILE: 'raise the limit of open files (ulimit -n, LimitNOFILE)',
+};
+
+const BIND_ADVICE: Partial<Record<string, string>> = {
   EADDRINUSE: 'another process listens there; stop it or choose another port',
   EADDRNOTAVAIL: 'this machine has no such address; choose one of its own',
   EACCES: 'ports below 1024 need root or the capability CAP_NET_BIND_SERVICE',
 };
 
-/** What to do about a failed bind, to be put behind the code. */
-export function bindAdvice(code: string): string {
-  const advice = ADVICE[code];
-  return advice === undefined ? '' : `; ${advice}`;
+function advice(table: Partial<Record<string, string>>, code: string): string {
+  const text = table[code];
+  return text === undefined ? '' : `; ${text}`;
 }

@@ -30,6 +30,7 @@ export class ConnectedSockets {
   readonly receive: m.Headers;
   readonly sendSlab: m.Slab;
   readonly send: m.Headers;
+  /** Headers without memory behind them: the kernel throws the octets away. */
   readonly discard: m.Headers;
   readonly #free: number[] = [];
   readonly #queued = new Set<NativeConnected>();

@@ -6,7 +6,7 @@
  */
 import { IPV4_LENGTH, IPV6_LENGTH } from './address.ts';
 import type { Endpoint } from './datagram.ts';
-import { bindAdvice } from './endpoint.ts';
+import { bindAdvice, openAdvice } from './endpoint.ts';
 import type { Libc } from './libc.ts';
 import * as c from './libc.ts';
 
@@ -36,7 +36,14 @@ export class Opener {
   create(addressLength: number): number {
     const isV4 = addressLength === IPV4_LENGTH;
     const fd = this.#libc.socket(isV4 ? c.AF_INET : c.AF_INET6, c.SOCK_DGRAM_NONBLOCK_CLOEXEC, 0);
-    if (fd < 0) throw c.systemError(this.#libc.errno(), 'socket', 'opening a UDP socket');
+    if (fd < 0) {
+      throw c.systemError(
+        this.#libc.errno(),
+        'socket',
+        `open a UDP socket for ${isV4 ? 'IPv4' : 'IPv6'}`,
+        openAdvice,
+      );
+    }
     // Older kernels and sandboxes may not know the option; then fragments are as likely as everywhere else.
     if (isV4) this.set(fd, c.IPPROTO_IP, c.IP_MTU_DISCOVER, c.PMTUDISC_OMIT);
     else this.set(fd, c.IPPROTO_IPV6, c.IPV6_MTU_DISCOVER, c.PMTUDISC_OMIT);

@@ -46,6 +46,7 @@ export class NativeSocket implements DatagramSocket, Watched {
   readonly #datagrams: readonly Datagram[];
   readonly #batch: Datagram[];
   readonly #receive: m.Headers;
+  /** Headers without memory behind them: the kernel throws the octets away. */
   readonly #discard: m.Headers;
   readonly #send: m.Headers;
   /** Octets of control data that came with the datagram of each slot: those expected, or 0. */
@@ -70,10 +71,15 @@ export class NativeSocket implements DatagramSocket, Watched {
     this.#controlLengths = new Uint8Array(slots);
     this.#receive = this.#makeHeaders(m.BATCH_COUNT);
     this.#send = this.#makeHeaders(slots);
-    this.#discard = discardHeaders(libc);
+    this.#discard = new m.Headers(libc, m.BATCH_COUNT);
     this.#fd = openListener(opener, address, options);
-    this.local = { address: options.address, port: opener.localPort(this.#fd) };
-    watch.add(this.#fd, this);
+    try {
+      this.local = { address: options.address, port: opener.localPort(this.#fd) };
+      watch.add(this.#fd, this);
+    } catch (error) {
+      opener.close(this.#fd);
+      throw error;
+    }
   }
 
   get freeSlots(): number {
@@ -184,10 +190,12 @@ export class NativeSocket implements DatagramSocket, Watched {
   /** After a failed receive: true when another try makes sense in this turn. */
   #mayGoOn(): boolean {
     const errno = this.#libc.errno();
-    if (errno === c.EAGAIN) return false;
-    if (errno !== c.EINTR)
+    if (errno === c.EINTR) return true;
+    // Told once a turn: if it lasts, the socket rings again.
+    if (errno !== c.EAGAIN) {
       this.#options.onError(c.systemError(errno, 'recvmmsg', `receive on UDP ${this.#where()}`));
-    return true;
+    }
+    return false;
   }
 
   /** Hands `count` messages to the kernel. One that it refuses is counted and passed over, the others go out. */
@@ -227,11 +235,6 @@ export class NativeSocket implements DatagramSocket, Watched {
   #where(): string {
     return `${this.local.address} port ${this.local.port}`;
   }
-}
-
-/** Headers without memory behind them: the kernel throws the octets away. */
-function discardHeaders(libc: Libc): m.Headers {
-  return new m.Headers(libc, m.BATCH_COUNT);
 }
 
 function openListener(opener: Opener, address: Uint8Array, options: DatagramSocketOptions): number {

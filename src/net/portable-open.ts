@@ -73,6 +73,7 @@ async function bindDgram(isV4: boolean, local: Endpoint, options: DatagramSocket
     const doing = `listen on UDP ${local.address} port ${local.port}: ${code}`;
     throw Object.assign(new Error(doing + bindAdvice(code), { cause: error }), { code });
   }
+  socket.on('error', options.onError);
   setBuffers(socket, options.bufferLength);
   return socket;
 }

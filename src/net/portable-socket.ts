@@ -53,7 +53,6 @@ export class PortableSocket implements DatagramSocket {
     this.local = { address: options.address, port: sockets[0].address().port };
     for (const socket of sockets) {
       socket.on('message', (message, peer) => this.#accept(socket, message, peer));
-      socket.on('error', options.onError);
     }
   }
 

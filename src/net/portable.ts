@@ -8,6 +8,5 @@ export function openPortable(): Engine {
     name: 'portable',
     listen: (options) => PortableSocket.open(options),
     connect: connectPortable,
-    connectNow: null,
   };
 }

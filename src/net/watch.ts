@@ -43,7 +43,12 @@ export class Watch {
   /** From now on `watched.drain` is called while `fd` is readable or has an error to tell. */
   add(fd: number, watched: Watched): void {
     if (this.#poll === null) this.#open();
-    this.#enter(fd);
+    try {
+      this.#enter(fd);
+    } catch (error) {
+      if (this.#watched.size === 0) this.#close();
+      throw error;
+    }
     this.#watched.set(fd, watched);
     // The socket of a worker that died would stay in the SO_REUSEPORT group and swallow its share of the queries.
     this.#libc.closeWithThread(fd);

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { BatchHandler, Datagram, DatagramSocketOptions } from '../../src/net/index.ts';
 import type { Libc } from '../../src/net/libc.ts';
 import { EAGAIN, ECONNREFUSED, EINTR, loadLibc } from '../../src/net/libc.ts';
+import { openNativeOn } from '../../src/net/native.ts';
 import { ConnectedSockets } from '../../src/net/native-connected.ts';
 import { Opener } from '../../src/net/native-open.ts';
 import { NativeSocket } from '../../src/net/native-socket.ts';
@@ -10,6 +11,7 @@ import { Watch } from '../../src/net/watch.ts';
 import { Client, settle, until } from './harness.ts';
 
 const EPERM = 1;
+const ENOSYS = 38;
 const ENOBUFS = 105;
 
 const loaded = await loadLibc();
@@ -68,6 +70,25 @@ function listen(
   closers.push(() => socket.close());
   return socket;
 }
+
+describe.skipIf(skipped !== null)('openNativeOn', () => {
+  test.each([
+    { call: 'recvmmsg', reason: 'trying recvmmsg: ENOSYS' },
+    { call: 'sendmmsg', reason: 'trying sendmmsg: ENOSYS' },
+    { call: 'socket', reason: 'open a UDP socket for IPv4: ENOSYS' },
+  ])('is not native in a sandbox without $call', ({ call, reason }) => {
+    let isLast = false;
+    const libc: Libc = {
+      ...real,
+      [call]: () => {
+        isLast = true;
+        return -1;
+      },
+      errno: () => (isLast ? ENOSYS : real.errno()),
+    };
+    expect(openNativeOn(libc)).toEqual({ reason });
+  });
+});
 
 describe.skipIf(skipped !== null)('sending replies', () => {
   test.each([
