@@ -40,12 +40,14 @@ export async function scriptedServer(
   const sockets = new Set<Socket>();
   let tcp: Server | null = null;
   let accepted = 0;
+  let isClosed = false;
   const server: ScriptedServer = {
     port: 0,
     queries: [],
     script,
     connections: () => accepted,
     close: async () => {
+      isClosed = true;
       for (const socket of sockets) socket.destroy();
       await new Promise<void>((resolve) => (tcp === null ? resolve() : tcp.close(() => resolve())));
       await new Promise<void>((resolve) => udp.close(() => resolve()));
@@ -58,34 +60,15 @@ export async function scriptedServer(
     connection: Socket | null,
     raw: (octets: Uint8Array) => void,
   ): void => {
-    const { name, end } = readName(message);
-    const query: Query = {
-      message,
-      id: message.readUInt16BE(0),
-      name,
-      type: message.readUInt16BE(end),
-      transport,
-      port,
-      questionEnd: end + 4,
-      count: server.queries.length,
-      connection,
-      raw,
-      send: (reply) => {
-        if (transport === 'udp') raw(reply);
-        else {
-          const length = Buffer.alloc(2);
-          length.writeUInt16BE(reply.length);
-          raw(Buffer.concat([length, reply]));
-        }
-      },
-    };
+    const query = queryOf(message, transport, port, server.queries.length, connection, raw);
     server.queries.push(query);
     server.script(query);
   };
   udp.on('message', (message, peer) => {
-    take(message, 'udp', peer.port, null, (octets) =>
-      udp.send(octets, peer.port, peer.address, () => undefined),
-    );
+    take(message, 'udp', peer.port, null, (octets) => {
+      // A script may speak up late, when the test is over.
+      if (!isClosed) udp.send(octets, peer.port, peer.address, () => undefined);
+    });
   });
   await new Promise<void>((resolve, reject) => {
     udp.once('error', reject);
@@ -116,6 +99,39 @@ export async function scriptedServer(
     });
   }
   return server;
+}
+
+/** A query with its question read; `tcp` puts a length before what is sent. */
+export function queryOf(
+  message: Buffer,
+  transport: 'udp' | 'tcp',
+  port: number,
+  count: number,
+  connection: Socket | null,
+  raw: (octets: Uint8Array) => void,
+): Query {
+  const { name, end } = readName(message);
+  return {
+    message,
+    id: message.readUInt16BE(0),
+    name,
+    type: message.readUInt16BE(end),
+    transport,
+    port,
+    questionEnd: end + 4,
+    count,
+    connection,
+    raw,
+    send: (octets) => {
+      if (transport === 'udp') {
+        raw(octets);
+        return;
+      }
+      const length = Buffer.alloc(2);
+      length.writeUInt16BE(octets.length);
+      raw(Buffer.concat([length, octets]));
+    },
+  };
 }
 
 function readName(message: Buffer): { name: string; end: number } {
