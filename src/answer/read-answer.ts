@@ -77,7 +77,10 @@ export class AnswerReader {
   #end = 0;
   #ttlSeconds = 0;
 
-  /** The kept part of `message[0 … length)`, or why it cannot be used. Never throws for what an upstream sent. */
+  /**
+   * The kept part of `message[0 … length)`, or why it cannot be used. Never throws for what an upstream sent. The name in
+   * its question is overwritten in canonical form.
+   */
   read(message: Uint8Array, length: number, question: Question, options: ReadOptions): Answer | Unusable {
     try {
       return this.#read(message, length, question, options);
@@ -92,6 +95,9 @@ export class AnswerReader {
     this.#end = length;
     const asked = skipName(message, HEADER_LENGTH, length);
     if (asked === MALFORMED || asked + 4 > length) throw new BrokenReply('malformed record');
+    // The question came back in the random case it was asked in; pointers into it must not show that to clients.
+    const name = options.continues?.targets.at(-1) ?? question.name;
+    if (asked - HEADER_LENGTH === nameLength(name)) copyOctets(name, 0, message, HEADER_LENGTH, asked - HEADER_LENGTH);
     const answers = u16(message, 6);
     const authorities = u16(message, 8);
     if (answers + authorities > RECORD_COUNT_MAX) throw new BrokenReply('too many records');

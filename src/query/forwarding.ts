@@ -251,7 +251,10 @@ export class Forwarding {
       continues: flight.prefix ?? undefined,
     });
     if (typeof answer === 'string') return this.#fail(flight, 'unusable', server, answer);
-    if (!answer.complete) return this.#continueElsewhere(flight, question, answer, server);
+    const aliasesBefore = flight.prefix?.aliasCount ?? 0;
+    if (!answer.complete || isLeftOpen(answer, aliasesBefore)) {
+      return this.#continueElsewhere(flight, question, answer, server);
+    }
     this.#conclude(flight, question, answer, server);
   }
 
@@ -266,6 +269,9 @@ export class Forwarding {
       return this.#fail(flight, 'unusable', server, 'alias chain too long');
     const target = prefix.targets[prefix.targets.length - 1];
     const { policy } = flight.site;
+    // Judged before it is asked: a name that may not be reached must not leave either.
+    const blocked = this.#firstBlocked(flight, question, prefix);
+    if (blocked !== null) return this.#denyAnswer(flight, flight.site.groups[flight.group], blocked);
     const said = this.#aliases.verdictOn(policy, flight.group, target, flight.type, this.#exit.wallMs);
     flight.prefix = prefix;
     if (said.action === 'local') {
@@ -277,10 +283,6 @@ export class Forwarding {
         return this.#continueElsewhere(flight, question, answer, LOCAL_POOL);
       }
       return this.#conclude(flight, question, answer, server);
-    }
-    // Only an explicit denial stops an alias here; `conclude` judges the whole chain by the demands of its rule.
-    if (said.action === 'deny' && said.cause === 'denied' && !said.observed) {
-      return this.#conclude(flight, question, prefix, server);
     }
     flight.pool = said.pool;
     this.#ask(flight, target);
@@ -347,6 +349,13 @@ export class Forwarding {
       );
       this.#atHand = null;
     }
+  }
+
+  #firstBlocked(flight: Flight, question: Question, answer: Answer): BlockedAlias | null {
+    const { policy } = flight.site;
+    const { wallMs } = this.#exit;
+    const verdict = policy.judge(flight.group, question, wallMs);
+    return this.#aliases.firstBlocked(policy, flight.group, verdict, flight.name, flight.type, answer, wallMs);
   }
 
   #denyAnswer(flight: Flight, group: GroupView, blocked: BlockedAlias): void {
@@ -511,6 +520,16 @@ class FlightAsker implements Asker {
     this.#forwarding.settle(this.#flight, () => this.#forwarding.failed(this.#flight, failure, server));
   }
 }
+
+/**
+ * An alias and nothing about where it leads: an upstream that does not follow aliases itself (local data of Unbound, an
+ * authoritative server). Its target is asked as a question of its own.
+ */
+const isLeftOpen = (answer: Answer, aliasesBefore: number): boolean =>
+  answer.rcode === Rcode.NOERROR &&
+  answer.negative &&
+  answer.authorityCount === 0 &&
+  answer.aliasCount > aliasesBefore;
 
 /** An answer with nothing in it but SERVFAIL and what the upstream said about it. */
 const servfail = (answer: Answer | undefined): Answer => ({

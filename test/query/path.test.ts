@@ -341,6 +341,19 @@ describe('alias chains', () => {
     expect(response.answer.map(({ rdata }) => rdata)).toEqual(['db.corp.test-routes.example.net', '10.0.0.9']);
   });
 
+  test('an upstream that does not follow aliases is asked for the target', async () => {
+    const house = new House(POLICY);
+    house.ask('www.example.com');
+    house.asked[0].answer({ answer: ['www.example.com 60 CNAME cdn.example.org'] });
+    expect(house.asked[1]).toMatchObject({ name: 'cdn.example.org', pool: 'default' });
+    house.asked[1].answer({ answer: [A('cdn.example.org')] });
+    expect(await house.heard()).toMatchObject([{ answer: [{ type: 'CNAME' }, { type: 'A' }] }]);
+    house.ask('w2.example.com');
+    house.asked[2].answer({ answer: ['w2.example.com 60 CNAME nowhere.example.org'] });
+    house.asked[3].answer({});
+    expect(await house.heard()).toMatchObject([{ rcode: 'NOERROR', answer: [{ type: 'CNAME' }] }]);
+  });
+
   test.each([
     { what: 'a loop', answer: ['www.example.com 60 CNAME b.example.com', 'b.example.com 60 CNAME www.example.com'] },
     { what: 'a loop onto itself', answer: ['www.example.com 60 CNAME www.example.com'] },
