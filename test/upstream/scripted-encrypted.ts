@@ -1,6 +1,6 @@
 /** DNS servers over TLS and HTTPS on loopback that do as they are told. */
 import { createSecureServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import type { Certificate } from './certificates.ts';
 import { type Query, queryOf, type Script } from './scripted-server.ts';
@@ -84,6 +84,12 @@ export async function dohServer(
   const server = createSecureServer({ key, cert, settings: { maxConcurrentStreams: 50 } });
   server.on('error', () => undefined);
   server.on('sessionError', () => undefined);
+  // A session that said GOAWAY does not always notice that its peer has gone: the sockets are closed by hand.
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
   server.on('session', (session) => {
     state.connections++;
     state.sessions.add(session);
@@ -110,6 +116,7 @@ export async function dohServer(
   state.port = (server.address() as AddressInfo).port;
   state.close = async () => {
     for (const session of state.sessions) session.destroy();
+    for (const socket of sockets) socket.destroy();
     await new Promise<void>((resolve) => server.close(() => resolve()));
   };
   return state;
