@@ -140,6 +140,13 @@ export class Ledger {
     return null;
   }
 
+  /** Whether a new segment would have any future; the greater part of the reserve is given up for it. */
+  hasRoom(): boolean {
+    const { directory, disk } = this.#settings;
+    const isFree = (): boolean => disk.free(directory) >= ROOM_MIN;
+    return isFree() || (this.reserve.releaseMost() && isFree());
+  }
+
   /** Hands everything committed to the kernel. On failure none of it is in the file. */
   write(): NodeJS.ErrnoException | null {
     const { block } = this;

@@ -344,7 +344,8 @@ export class WorkerLog implements AuditLog {
     const offsetMs = wallMs() - nowMs;
     if (Math.abs(offsetMs - this.#offsetMs) > CLOCK_STEP_MS) this.#noteClock(offsetMs);
     const isDue = ledger.isCheckpointDue(nowMs);
-    if (ledger.isSegmentDue(nowMs)) {
+    // On a full disk the segment at hand goes on growing: it is the one that can still say that it stopped.
+    if (ledger.isSegmentDue(nowMs) && this.#mayRotate()) {
       this.#rotate();
     } else if (isDue || this.#records >= blockRecords || ledger.block.writtenLength >= blockLength) {
       this.#records = 0;
@@ -428,6 +429,15 @@ export class WorkerLog implements AuditLog {
     if (!this.#probing && this.#trouble === null) return;
     this.#probing = false;
     if (this.#ledger.segment !== null) this.#setTrouble(null);
+  }
+
+  #mayRotate(): boolean {
+    try {
+      return this.#ledger.hasRoom();
+    } catch {
+      // The directory is gone; `begin` makes it again.
+      return true;
+    }
   }
 
   #rotate(): void {
