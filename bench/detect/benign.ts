@@ -206,13 +206,13 @@ export const BENIGN: readonly BenignClass[] = [
   },
   perClient('devices of one vendor, numbered hosts', 'general', 80, 20 * MINUTE, (r, at, client, state) => {
     const site = kept(state, 'zone', () => brand(r));
-    return [
-      query(
-        at,
-        client,
-        `${r.pick(['edge', 'node', 'valve', 'srv', 'cache'])}${r.below(900)}.${r.pick(['fra', 'iad', 'sin', 'ams'])}.${site}`,
-      ),
-    ];
+    const host = kept(
+      state,
+      `h${r.zipf(250)}`,
+      () =>
+        `${r.pick(['edge', 'node', 'valve', 'srv', 'cache'])}${r.below(900)}.${r.pick(['fra', 'iad', 'sin', 'ams'])}`,
+    );
+    return [query(at, client, `${host}.${site}`)];
   }),
   perClient('internal hosts of an Active Directory', 'general', 100, 10 * MINUTE, (r, at, client, state) => {
     const corp = kept(state, 'corp', () => `ad.${brand(r)}`);

@@ -86,7 +86,8 @@ function channelRow(channel: Channel): void {
 console.log(
   `seed ${seed}\n\n${'channel'.padEnd(52)} found  med.q   max.q   med.oct  max.oct max/c/d  minutes`,
 );
-for (const channel of [...LOUD, ...DOWNLOADS, ...SLOW]) if (channel.name.includes(only) && option('skip', '') !== 'channels') channelRow(channel);
+for (const channel of [...LOUD, ...DOWNLOADS, ...SLOW])
+  if (channel.name.includes(only) && option('skip', '') !== 'channels') channelRow(channel);
 
 console.log(`\n${'benign class'.padEnd(52)} queries   pairs flagged denied per.mio   per.client.day`);
 const all: Made[] = [];

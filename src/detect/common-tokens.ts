@@ -55,7 +55,8 @@ thumbnail thumbs ticket tickets tiles time timeline tls tmp to tool tools top to
 traffic train training transfer translate travel trial tt turn tv tw twitter txt u ubuntu uat uc udp ui uk union unix up update updates
 upload uploads us usa usage use user users usw v v1 v2 v3 v4 v6 val validate value vault vc verify version vg video videos view
 viewer vip virtual vision visit vm voice voip vote vpn vpn1 vpn2 vps w watch wap we weather web web1 web2 webapi webapp webcam webdisk
-webhook webmail webserver websocket west whm who wiki widget widgets wifi win windows windowsupdate winstats wireless word work
+webhook webmail
+acme airplay bonjour caldav carddav challenge device dmarc dnssd domainkey domainkeys jabber kdc kpasswd ldaps msdcs mta openpgpkey rpt selector sites smimecert spf tcp tlsrpt tlsa udp workstation xmpp selector1 selector2 s1024 s2048 webserver websocket west whm who wiki widget widgets wifi win windows windowsupdate winstats wireless word work
 workspace world wp wpad ws wss ww www www1 www2 www3 x xml xmpp y yahoo yes you your youtube z za zabbix zh zone zoom
 `
   .trim()

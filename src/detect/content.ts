@@ -4,7 +4,7 @@
  * A label is read as words between hyphens and underscores, letters followed by a number being two words. A word costs
  *
  *    nothing new     the whole name was asked before: 0
- *    known word      the logarithm of how many words the zone has shown
+ *    known word      the logarithm of how rare it is among the words the zone has shown
  *    common word     the logarithm of how many common words there are
  *    new word        what the character model asks for it, at most what its alphabet can hold (hex 4 bits an octet, …)
  *
@@ -12,7 +12,7 @@
  * the same history (after Paxson et al. 2013). `payload` is the share of it that reads like encoded data rather than
  * like words; loud channels are cut by it, slow ones by `bits`.
  */
-import type { Question } from '../wire/index.ts';
+import { hashLabel, type Question } from '../wire/index.ts';
 import { COMMON_TOKEN_BITS, COMMON_TOKENS } from './common-tokens.ts';
 import { TRIGRAM_COSTS } from './ngrams.ts';
 import type { Seen } from './seen.ts';
@@ -40,6 +40,9 @@ const LANGUAGE_RATE = 3.5;
 const DATA_RATE = 5.0;
 const LANGUAGE_SHARE = 0.3;
 
+/** What a name behind a search list still says. */
+const SEARCH_SHARE = 0.25;
+
 const LOG2 = Float32Array.from({ length: 4096 }, (_, n) => Math.log2(n + 2));
 /** log2(n + 2) without a call for small n. */
 export const log2 = (n: number): number => (n < 4096 ? LOG2[n] : Math.log2(n + 2));
@@ -63,14 +66,20 @@ export class Content {
   /** Class and length of each label, hashed: equal for names of one form. */
   shape = 0;
   isNewName = false;
+  /** The leftmost label is 7 to 15 letters, and whatever stands behind it is known. */
+  isProbe = false;
+  /** The name was asked before, but never by this client. */
+  isShared = false;
   readonly #seen: Seen;
   readonly #common: Int32Array;
   readonly #seed: number;
+  /** Hashes of the words of this name that are to be learnt. */
   readonly #words = new Int32Array(WORDS_MAX);
   #wordCount = 0;
   #nameA = 0;
   #nameB = 0;
   #zone = 0;
+  #client = 0;
 
   constructor(seen: Seen, seed: number) {
     this.#seen = seen;
@@ -90,11 +99,17 @@ export class Content {
   }
 
   /**
-   * Reads labels `from` to `to` − 1, which lie below the zone. `zone`: hash of the zone. `zoneWords`: how many words the
-   * zone has shown. `day`: days since 1970.
+   * Reads labels 0 to `labels` − 1, which lie below the zone. `zone`: hash of the zone. `zoneWords`: how many words the zone
+   * has shown. `client`: hash of who asks. `day`: days since 1970.
    */
-  read(question: Question, from: number, to: number, zone: number, zoneWords: number, day: number): void {
-    const labels = to - from;
+  read(
+    question: Question,
+    labels: number,
+    zone: number,
+    zoneWords: number,
+    client: number,
+    day: number,
+  ): void {
     this.bits = 0;
     this.payload = 0;
     this.longest = 0;
@@ -105,33 +120,59 @@ export class Content {
     this.#wordCount = 0;
     this.#zone = zone;
     this.isNewName = false;
+    this.isShared = false;
+    this.isProbe = false;
     this.octets = 0;
     if (labels <= 0) return;
     const { name, labelAt } = question;
-    const start = labelAt[from];
-    const end = to === question.labelCount ? question.length - 1 : labelAt[to];
-    this.octets = end - start;
-    // Two hashes of the name; the question's own is only 32 bits wide.
+    const end = labels === question.labelCount ? question.length - 1 : labelAt[labels];
+    this.octets = end;
+    // A second hash of the name, for the question's own is only 32 bits wide.
     let second = this.#seed ^ 0x2f0b4a27;
-    for (let i = start; i < end; i++) second = step(second, name[i]);
-    this.#nameA = spread(question.suffixHash[from]);
-    this.#nameB = spread(second ^ zone);
-    if (this.#seen.has(this.#nameA, this.#nameB, day)) return;
-    this.isNewName = true;
-    for (let label = from; label < to; label++) {
-      this.#readLabel(name, labelAt[label] + 1, labelAt[label] + 1 + name[labelAt[label]], zoneWords, day);
+    for (let i = 0; i < end; i++) second = step(second, name[i]);
+    const below = second;
+    for (let i = end; i < question.length - 1; i++) second = step(second, name[i]);
+    this.#nameA = spread(question.suffixHash[0]);
+    this.#nameB = spread(second);
+    this.#client = client;
+    if (this.#seen.has(this.#nameA, this.#nameB, day)) {
+      this.isShared = !this.#seen.has(this.#nameA ^ client, this.#nameB, day);
+      return;
     }
+    this.isNewName = true;
+    for (let label = 0; label < labels; label++) {
+      this.#readLabel(name, labelAt[label] + 1, labelAt[label] + 1 + name[labelAt[label]], zoneWords, day);
+      if (label === 0) this.isProbe = this.newWords === 1 && isProbeLabel(name);
+    }
+    if (this.newWords > 1) this.isProbe = false;
+    // A resolver's search list puts a zone behind names that are asked, and paid for, by themselves.
+    if (labels >= 2 && labels < question.labelCount && this.#isKnownBySelf(question, labels, below, day))
+      this.bits *= SEARCH_SHARE;
     // How many labels there are, and where words end, is a choice too.
     this.bits += labels;
   }
 
-  /** Remembers the name and its words, once it has been decided that they leave. Returns the number of new words. */
+  #isKnownBySelf(question: Question, labels: number, second: number, day: number): boolean {
+    let hash = question.seed;
+    for (let label = labels - 1; label >= 0; label--)
+      hash = hashLabel(hash, question.name, question.labelAt[label]);
+    return this.#seen.has(spread(hash), spread(second), day);
+  }
+
+  /** Remembers the name, who asked it, and its words, once it leaves. Returns how many words it showed the zone. */
   learn(day: number): number {
+    if (this.isShared || this.isNewName) this.#seen.add(this.#nameA ^ this.#client, this.#nameB, day, 0);
     if (!this.isNewName) return 0;
-    this.#seen.add(this.#nameA, this.#nameB, day);
+    const chance = this.#nameB >>> 4;
+    this.#seen.add(this.#nameA, this.#nameB, day, chance);
     for (let i = 0; i < this.#wordCount; i++) {
       const word = this.#words[i];
-      this.#seen.add(spread(word ^ this.#zone), Math.imul(word, 0x85ebca6b) ^ this.#zone, day);
+      this.#seen.add(
+        spread(word ^ this.#zone),
+        Math.imul(word, 0x85ebca6b) ^ this.#zone,
+        day,
+        chance >>> (i & 7),
+      );
     }
     return this.#wordCount;
   }
@@ -197,13 +238,14 @@ export class Content {
       return;
     }
     const word = spread(hash);
-    if (this.#seen.has(spread(word ^ this.#zone), Math.imul(word, 0x85ebca6b) ^ this.#zone, day)) {
-      const bits = log2(zoneWords) + 1;
+    const count = this.#seen.find(spread(word ^ this.#zone), Math.imul(word, 0x85ebca6b) ^ this.#zone, day);
+    if (this.#wordCount < WORDS_MAX) this.#words[this.#wordCount++] = word;
+    if (count >= 0) {
+      const bits = Math.max(1, log2(zoneWords) - count) + 0.5;
       this.bits += bits;
       this.payload += bits * LANGUAGE_SHARE;
       return;
     }
-    if (this.#wordCount < WORDS_MAX) this.#words[this.#wordCount++] = word;
     this.newWords++;
     let capacity: number;
     if (digits === length) capacity = DIGIT_BITS;
@@ -222,6 +264,14 @@ export class Content {
     }
     return false;
   }
+}
+
+/** The first label of the name: 7 to 15 letters. */
+function isProbeLabel(name: Uint8Array): boolean {
+  const length = name[0];
+  if (length < 7 || length > 15) return false;
+  for (let i = 1; i <= length; i++) if (SYMBOLS[name[i]] >= SYMBOL_DIGIT_0) return false;
+  return true;
 }
 
 /** How much of a new word reads like data: by bits a character, less for short words and plain numbers. */

@@ -34,10 +34,26 @@ export type AlarmRule =
   | 'day'
   | 'month'
   | 'domain'
+  | 'form'
   | 'client';
 
 export type Scope = 'client+domain' | 'domain' | 'client';
 export type Action = 'alert' | 'block';
+
+/** What is known of a zone. */
+export type Standing =
+  /** No history here. */
+  | 'stranger'
+  /** Asked for half a day by three clients or more. */
+  | 'established'
+  /** On the list of popular domains. */
+  | 'popular'
+  /** A shipped profile knows this name's form. */
+  | 'service'
+  /** A tenant of a suffix that strangers share. */
+  | 'shared'
+  /** Such a suffix itself, for names without labels below the tenant's. */
+  | 'suffix';
 
 /**
  * What one query that leaves adds. One object per fast path, filled anew by each `check`; `writeCharge` packs it for the
@@ -57,8 +73,15 @@ export interface Charge {
   type: number;
   /** Multiple of the ordinary budget this zone has. */
   trust: number;
-  /** The zone has no history here, is no known service and is not popular. */
-  isStranger: boolean;
+  standing: Standing;
+  /** The name has a form that mail and validation use everywhere: it is charged to its zone only. */
+  isMailForm: boolean;
+  /** Another client asked this name before, this one never: bits that were charged to the zone are given back. */
+  sharedBits: number;
+  /** One label of 7 to 15 letters, as browsers ask to see whether a network answers anything. */
+  isProbe: boolean;
+  /** Several clients ask names of this form. */
+  isSharedForm: boolean;
   /** Estimate of how many clients ask the zone. */
   zoneClients: number;
   /** Form of the name: equal for names whose labels have equal class and length. */

@@ -15,8 +15,12 @@ import {
   ESTABLISHED_CLIENTS,
   ESTABLISHED_SECONDS,
   FORM_CLIENTS,
+  FREE_TEXT_WEIGHT,
   HOUR,
   LIMITS,
+  RAPID_BITS,
+  RAPID_SECONDS,
+  RAPID_WEIGHT,
   TRUST,
 } from './limits.ts';
 import {
@@ -55,6 +59,14 @@ export function createFastPath(options: FastPathOptions): FastPath {
 /** Alarms that are kept to be shown again with each query they deny. */
 const ALARMS_MAX = 4096;
 
+/** Bits an octet of a name is given back at when another client asks it: what a random one would have cost. */
+const SHARED_BITS = 4.5;
+
+/** Browsers' probes in the budget of an hour. */
+const PROBE_SHARE = 0.5;
+/** Addresses in SPF macros; told apart from DKIM's share by its value. */
+const SPF_SHARE = 0.4;
+
 const TYPE_CNAME = 5;
 const TYPE_TXT = 16;
 
@@ -73,7 +85,11 @@ export class FastPath {
     octets: 0,
     type: 0,
     trust: 1,
-    isStranger: false,
+    standing: 'stranger',
+    isMailForm: false,
+    sharedBits: 0,
+    isProbe: false,
+    isSharedForm: false,
     zoneClients: 0,
     shape: 0,
   };
@@ -119,47 +135,71 @@ export class FastPath {
     charge.bits = 0;
     charge.payloadBits = 0;
     charge.octets = 0;
+    charge.sharedBits = 0;
     this.#locate(question, client, clientLength);
-    if (profile === 'off' || this.#zoneLabel <= 0) {
+    const day = Math.floor(now / DAY);
+    if (profile === 'off') return null;
+    if (this.#zoneLabel <= 0) {
+      // A name without labels below its zone tells the zone's owner nothing.
       charge.trust = 1;
-      charge.isStranger = false;
-      // A name without labels below its zone tells the zone's owner nothing; a tenant's name is charged to its suffix.
-      if (profile === 'off' || !this.#zones.isShared) return null;
+      return null;
     }
     const zone = this.#zoneRows.open(charge.zoneA, charge.zoneB, now);
     const pair = this.#pairs.open(this.#pairA, this.#pairB, now);
     const zones = this.#zoneRows.ints;
     const pairs = this.#pairs.ints;
-    const day = Math.floor(now / DAY);
 
-    if (pairs[pair + PAIR.BLOCKED] > now) return this.#held('client+domain', pairs[pair + PAIR.BLOCKED]);
-    if (zones[zone + ZONE.BLOCKED] > now) return this.#held('domain', zones[zone + ZONE.BLOCKED]);
-    this.#content.read(question, 0, this.#zoneLabel, charge.zoneA, zones[zone + ZONE.WORDS], day);
-    this.#noteClient(zone, now);
-    this.#judgeTrust(zone, now, profile);
+    if (pairs[pair + PAIR.BLOCKED] > now) {
+      // Whoever goes on is not released: a block ends after a day without a try.
+      pairs[pair + PAIR.BLOCKED] = Math.max(pairs[pair + PAIR.BLOCKED], now + BLOCK_SECONDS);
+      return this.#held('client+domain', pairs[pair + PAIR.BLOCKED]);
+    }
+    if (zones[zone + ZONE.BLOCKED] > now) {
+      zones[zone + ZONE.BLOCKED] = Math.max(zones[zone + ZONE.BLOCKED], now + BLOCK_SECONDS);
+      return this.#held('domain', zones[zone + ZONE.BLOCKED]);
+    }
     const content = this.#content;
+    content.read(question, this.#zoneLabel, charge.zoneA, zones[zone + ZONE.WORDS], charge.clientA, day);
+    this.#noteClient(zone, now);
+    this.#judgeTrust(zone, now, profile, content.shape);
     charge.octets = content.octets;
     charge.bits = content.bits;
-    charge.payloadBits = content.payload * formShare(question, content);
     charge.shape = content.shape;
+    charge.isProbe = content.isProbe;
+    const share = mailShare(question, content);
+    charge.isMailForm = share < 1;
+    if (share === SPF_SHARE) charge.bits *= SPF_SHARE;
 
-    if (charge.isStranger && content.bits >= 8) {
+    if (
+      (charge.standing === 'stranger' || charge.standing === 'established' || charge.standing === 'shared') &&
+      content.bits >= 16 &&
+      share === 1
+    ) {
       const row = this.#clients.find(charge.clientA, charge.clientB);
-      if (row >= 0 && this.#clients.ints[row + CLIENT.BLOCKED] > now)
+      if (row >= 0 && this.#clients.ints[row + CLIENT.BLOCKED] > now) {
+        this.#clients.ints[row + CLIENT.BLOCKED] = Math.max(
+          this.#clients.ints[row + CLIENT.BLOCKED],
+          now + BLOCK_SECONDS,
+        );
         return this.#held('client', this.#clients.ints[row + CLIENT.BLOCKED]);
+      }
     }
 
-    const payload = charge.payloadBits;
     const levels = this.#pairs.floats;
     const elapsed = now - pairs[pair + LAST];
     const burstLimit = LIMITS.burst * this.#trust;
     const level = drained(levels[pair + PAIR.BURST], elapsed, burstLimit, HOUR);
-    if (payload > 0) {
-      if (payload >= LIMITS.name * this.#trust)
-        return this.#raise('name', question, pair, now, payload, LIMITS.name * this.#trust);
-      if (level + payload >= burstLimit)
-        return this.#raise('burst', question, pair, now, level + payload, burstLimit);
+    let payload = content.payload * share;
+    if (payload >= LIMITS.name * this.#trust)
+      return this.#raise('name', question, pair, now, payload, LIMITS.name * this.#trust);
+    if (content.isProbe) payload *= PROBE_SHARE;
+    else if (charge.standing !== 'service' && share === 1 && payload >= RAPID_BITS) {
+      if (level >= RAPID_BITS && elapsed <= RAPID_SECONDS) payload *= RAPID_WEIGHT;
+      if (isFreeTextType(question.type)) payload *= FREE_TEXT_WEIGHT;
     }
+    charge.payloadBits = payload;
+    if (payload > 0 && level + payload >= burstLimit)
+      return this.#raise('burst', question, pair, now, level + payload, burstLimit);
     levels[pair + PAIR.BURST] = level + payload;
     levels[pair + PAIR.DOWN] = drained(
       levels[pair + PAIR.DOWN],
@@ -170,7 +210,8 @@ export class FastPath {
     pairs[pair + LAST] = now;
     pairs[pair + PAIR.QUERIES]++;
     pairs[pair + PAIR.OCTETS] += content.octets;
-    if (content.isNewName) {
+    if (content.isNewName || content.isShared) {
+      if (content.isShared) charge.sharedBits = content.octets * SHARED_BITS;
       zones[zone + ZONE.WORDS] += content.learn(day);
       this.#noteForm(zone, content.shape);
     }
@@ -198,7 +239,7 @@ export class FastPath {
     if (this.#zoneLabel < 0) return null;
     const now = Math.floor(nowMs / 1000);
     const zone = this.#zoneRows.open(this.charge.zoneA, this.charge.zoneB, now);
-    this.#judgeTrust(zone, now, profile);
+    this.#judgeTrust(zone, now, profile, 0);
     const pair = this.#pairs.open(this.#pairA, this.#pairB, now);
     const levels = this.#pairs.floats;
     levels[pair + PAIR.DOWN] += carried;
@@ -248,10 +289,7 @@ export class FastPath {
       const row = this.#pairs.open(pairKeyA(verdict), pairKeyB(verdict), now);
       this.#pairs.ints[row + PAIR.BLOCKED] = until;
       // A row that holds a verdict is the last to be given up.
-      this.#pairs.floats[row + PAIR.BURST] = Math.max(
-        this.#pairs.floats[row + PAIR.BURST],
-        verdict === undefined ? 0 : LIMITS.burst,
-      );
+      this.#pairs.floats[row + PAIR.BURST] = Math.max(this.#pairs.floats[row + PAIR.BURST], LIMITS.burst);
     } else if (verdict.scope === 'domain') {
       const row = this.#zoneRows.open(verdict.zoneA, verdict.zoneB, now);
       this.#zoneRows.ints[row + ZONE.BLOCKED] = until;
@@ -292,32 +330,39 @@ export class FastPath {
     this.#question = question;
   }
 
-  #judgeTrust(zone: number, now: number, profile: Profile): void {
+  #judgeTrust(zone: number, now: number, profile: Profile, form: number): void {
     const zones = this.#zoneRows.ints;
     const { charge } = this;
     const known = this.#zones.service;
-    const clients = count64(zones[zone + ZONE.CLIENTS_LOW], zones[zone + ZONE.CLIENTS_HIGH]);
+    const clients = estimate(zones[zone + ZONE.CLIENTS_LOW], zones[zone + ZONE.CLIENTS_HIGH]);
     charge.zoneClients = clients;
     let trust: number;
-    let isStranger = false;
-    if (known !== null) trust = SERVICE_BUDGETS[known.service.kind];
-    else if (this.#zones.isShared)
-      trust = question0Tenant(this.#zoneLabel, this.#question, this.#zones) ? TRUST.tenant : TRUST.strict;
-    else if (this.#zones.isPopular) trust = TRUST.popular;
-    else if (now - zones[zone + ZONE.FIRST] >= ESTABLISHED_SECONDS && clients >= ESTABLISHED_CLIENTS)
+    if (known !== null) {
+      trust = SERVICE_BUDGETS[known.service.kind];
+      charge.standing = 'service';
+    } else if (this.#zones.isShared) {
+      const isSuffix = this.#question.labelCount - this.#zoneLabel === this.#zones.suffixLabels;
+      trust = isSuffix ? TRUST.tenant : TRUST.strict;
+      charge.standing = isSuffix ? 'suffix' : 'shared';
+    } else if (this.#zones.isPopular) {
+      trust = TRUST.popular;
+      charge.standing = 'popular';
+    } else if (now - zones[zone + ZONE.FIRST] >= ESTABLISHED_SECONDS && clients >= ESTABLISHED_CLIENTS) {
       trust = TRUST.established;
-    else {
+      charge.standing = 'established';
+    } else {
       trust = TRUST.stranger;
-      isStranger = true;
+      charge.standing = 'stranger';
     }
     if (profile === 'strict' && known === null) trust = Math.min(trust, TRUST.stranger) * TRUST.strict;
-    else if (known === null && zones[zone + ZONE.FORM] === this.#content.shape) {
-      const sharing = count64(zones[zone + ZONE.FORM_CLIENTS_LOW], zones[zone + ZONE.FORM_CLIENTS_HIGH]);
-      if (sharing >= FORM_CLIENTS) trust *= TRUST.sharedForm;
-    }
-    this.#trust = trust;
     charge.trust = trust;
-    charge.isStranger = isStranger;
+    charge.isSharedForm = false;
+    if (form !== 0 && zones[zone + ZONE.FORM] === form) {
+      charge.isSharedForm =
+        estimate(zones[zone + ZONE.FORM_CLIENTS_LOW], zones[zone + ZONE.FORM_CLIENTS_HIGH]) >= FORM_CLIENTS;
+    }
+    this.#trust =
+      charge.isSharedForm && known === null && profile !== 'strict' ? trust * TRUST.sharedForm : trust;
   }
 
   #noteClient(zone: number, now: number): void {
@@ -325,7 +370,7 @@ export class FastPath {
     if (zones[zone + ZONE.FIRST] === 0) zones[zone + ZONE.FIRST] = now;
     const bit = this.charge.clientA & 63;
     zones[zone + (bit < 32 ? ZONE.CLIENTS_LOW : ZONE.CLIENTS_HIGH)] |= 1 << (bit & 31);
-    const clients = count64(zones[zone + ZONE.CLIENTS_LOW], zones[zone + ZONE.CLIENTS_HIGH]);
+    const clients = estimate(zones[zone + ZONE.CLIENTS_LOW], zones[zone + ZONE.CLIENTS_HIGH]);
     this.#zoneRows.floats[zone + 3] = Math.max(this.#zoneRows.floats[zone + 3], clients * 16);
   }
 
@@ -334,7 +379,7 @@ export class FastPath {
     const zones = this.#zoneRows.ints;
     const bit = this.charge.clientA & 63;
     if (zones[zone + ZONE.FORM] !== form) {
-      const sharing = count64(zones[zone + ZONE.FORM_CLIENTS_LOW], zones[zone + ZONE.FORM_CLIENTS_HIGH]);
+      const sharing = estimate(zones[zone + ZONE.FORM_CLIENTS_LOW], zones[zone + ZONE.FORM_CLIENTS_HIGH]);
       if (sharing > 1) return;
       zones[zone + ZONE.FORM] = form;
       zones[zone + ZONE.FORM_CLIENTS_LOW] = 0;
@@ -396,7 +441,7 @@ export class FastPath {
       return `${zone} lies on a suffix that strangers share, so the strict profile holds.`;
     if (this.#zones.isPopular)
       return `${zone} is a popular domain, asked here by about ${charge.zoneClients} clients.`;
-    return charge.isStranger
+    return charge.standing === 'stranger'
       ? `${zone} has no history here: about ${charge.zoneClients} clients ask it.`
       : `${zone} is known here: about ${charge.zoneClients} clients ask it.`;
   }
@@ -441,20 +486,42 @@ const alarmKey = (scope: Scope, keys: Keys): string =>
       ? `z${keys.zoneA}.${keys.zoneB}`
       : `p${keys.clientA}.${keys.clientB}.${keys.zoneA}.${keys.zoneB}`;
 
-/** The zone in charge is the shared suffix itself, because the tenant has nothing below its name. */
-const question0Tenant = (below: number, question: Question, zones: Zones): boolean =>
-  question.labelCount - below === zones.suffixLabels;
+/** TXT, CNAME, MX, and the types hardly any client asks. SRV and the rest of discovery are not among them. */
+const isFreeTextType = (type: number): boolean =>
+  type === TYPE_TXT ||
+  type === TYPE_CNAME ||
+  type === 15 ||
+  type === 10 ||
+  type === 24 ||
+  type === 25 ||
+  type > 65_279;
 
-/** Forms whose data-like part is known from their place and type: DKIM selectors, OPENPGPKEY and SMIMEA owners. */
-function formShare(question: Question, content: Content): number {
-  if (question.type === 61 || question.type === 53) return 0.4;
-  if (content.labels >= 2 && isDomainKey(question.name, question.labelAt[1])) return 0.5;
+/**
+ * How much of the data-like part counts in forms whose place and type explain it: DKIM selectors (RFC 6376), owners of
+ * OPENPGPKEY and SMIMEA (RFC 7929, 8162), SPF macros of an address (RFC 7208 section 7).
+ */
+function mailShare(question: Question, content: Content): number {
+  if (question.type === 61 || question.type === 53) return 0.45;
+  if (content.labels >= 2 && isLabel(question.name, question.labelAt[1], DOMAIN_KEY)) return 0.5;
+  if (content.labels >= 5 && isSpfMacro(question)) return SPF_SHARE;
   return 1;
 }
 
+/** Four decimal octets and a label that begins with `_spf` or `spf`. */
+function isSpfMacro(question: Question): boolean {
+  const { name, labelAt } = question;
+  for (let label = 0; label < 4; label++) {
+    const at = labelAt[label];
+    if (name[at] > 3) return false;
+    for (let i = 1; i <= name[at]; i++) if (name[at + i] < 48 || name[at + i] > 57) return false;
+  }
+  const at = labelAt[4] + (name[labelAt[4] + 1] === 95 ? 2 : 1);
+  return name[at] === 115 && name[at + 1] === 112 && name[at + 2] === 102;
+}
+
 const DOMAIN_KEY = Buffer.from('\x0a_domainkey', 'latin1');
-function isDomainKey(name: Uint8Array, at: number): boolean {
-  for (let i = 0; i < DOMAIN_KEY.length; i++) if (name[at + i] !== DOMAIN_KEY[i]) return false;
+function isLabel(name: Uint8Array, at: number, label: Uint8Array): boolean {
+  for (let i = 0; i < label.length; i++) if (name[at + i] !== label[i]) return false;
   return true;
 }
 
@@ -466,7 +533,7 @@ function freeText(type: number, octets: number, distinctAnswers: number): number
     case 64: // SVCB
     case 65: // HTTPS
     case 12: // PTR
-      return Math.max(0, octets - 512) + Math.max(0, distinctAnswers - 16) * 4;
+      return Math.max(0, octets - 420) + Math.max(0, distinctAnswers - 16) * 4;
     case 2: // NS
     case 6: // SOA
     case 43: // DS
@@ -481,9 +548,12 @@ function freeText(type: number, octets: number, distinctAnswers: number): number
   }
 }
 
-function count64(low: number, high: number): number {
-  return count32(low) + count32(high);
-}
+/** How many clients set this many of 64 bits, by linear counting (Whang et al. 1990). */
+const CLIENTS = Int32Array.from({ length: 65 }, (_, bits) =>
+  bits < 64 ? Math.round(-64 * Math.log(1 - bits / 64)) : 400,
+);
+
+const estimate = (low: number, high: number): number => CLIENTS[count32(low) + count32(high)];
 
 function count32(value: number): number {
   let v = value - ((value >>> 1) & 0x55555555);

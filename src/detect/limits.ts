@@ -7,19 +7,22 @@ export const LIMITS = {
   /** Data-like bits of an hour, client and zone. */
   burst: 360,
   /** Octets of an hour that come back in types that carry free text, client and zone. */
-  download: 4096,
+  download: 2048,
   /** Bits of a day, client and zone. */
-  day: 3000,
+  day: 2400,
   /** Bits of 30 days, client and zone. */
   month: 8192,
-  /** Bits of 30 days, zone, all clients. */
+  /** Bits of 30 days, zone, all clients; names that more than one client asked do not count. */
   domain: 8192,
-  /** On top of it, for each client that asks the zone: one identifier of its own. */
-  domainPerClient: 160,
-  /** Bits of a day and of 30 days that one client spreads over zones without history, beyond `freePerZone` each. */
-  client: 3000,
-  clientMonth: 12_000,
-  freePerZone: 48,
+  /** On top of it, for each client that asks the zone: an identifier of its own. */
+  domainPerClient: 128,
+  /** Bits of a day where several clients ask names of one form, and on top for each client: about two identifiers. */
+  form: 2400,
+  formPerClient: 250,
+  /** Bits of a day and of 30 days that one client spreads over unknown zones, beyond what each has free. */
+  client: 1600,
+  clientMonth: 10_000,
+  freePerZone: 120,
 } as const;
 
 /** Multiples of the bounds by what is known of the zone. */
@@ -28,10 +31,17 @@ export const TRUST = {
   stranger: 1,
   established: 1.5,
   popular: 4,
+  /** Names of tenants on a suffix that strangers share, charged to the suffix. */
   tenant: 4,
-  /** Names of one form asked by several clients. */
+  /** Names of one form asked by several clients, in the budget of an hour. */
   sharedForm: 3,
 } as const;
+
+/** Data-like bits weigh more when they follow within RAPID_SECONDS, and in types that bring free text back. */
+export const RAPID_SECONDS = 3;
+export const RAPID_WEIGHT = 1.5;
+export const RAPID_BITS = 40;
+export const FREE_TEXT_WEIGHT = 1.5;
 
 export const HOUR = 3600;
 export const DAY = 86_400;

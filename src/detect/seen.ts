@@ -1,13 +1,14 @@
 /**
- * What has been seen before: names, and the words each zone's names are made of. A fixed table of fingerprints in
- * shared memory, eight to a set.
+ * What has been seen before: names, and the words each zone's names are made of, with how often. A fixed table of
+ * fingerprints in shared memory, eight to a set.
  *
- *    entry   tag (24 bits) | day (8 bits)
+ *    entry   tag (20 bits) | logarithm of the count (4 bits) | day (8 bits)
  *
  * A full set gives up the entry that was not met for the longest time. Flooding the table makes it forget, and what is
- * forgotten is charged again: a flood costs the flooder, it hides nothing. A wrong hit needs 24 equal bits in one set.
+ * forgotten is charged again: a flood costs the flooder, it hides nothing. A wrong hit needs 20 equal bits in one set.
  */
 const WAYS = 8;
+const COUNT_MAX = 15;
 
 export class Seen {
   readonly #entries: Uint32Array;
@@ -19,22 +20,30 @@ export class Seen {
     this.#setMask = this.#entries.length / WAYS - 1;
   }
 
-  /** Whether the pair of hashes was added; a hit is marked as met on `day` (days since 1970). */
-  has(hashA: number, hashB: number, day: number): boolean {
+  /**
+   * The logarithm (base 2, at most 15) of how often the pair of hashes was added, or −1 when it was not. A hit is marked as
+   * met on `day` (days since 1970).
+   */
+  find(hashA: number, hashB: number, day: number): number {
     const at = (hashA & this.#setMask) * WAYS;
     const tag = tagOf(hashB);
     const entries = this.#entries;
     for (let i = at; i < at + WAYS; i++) {
-      if (entries[i] >>> 8 === tag) {
-        const now = ((tag << 8) | (day & 255)) >>> 0;
-        if (entries[i] !== now) entries[i] = now;
-        return true;
+      const entry = entries[i];
+      if (entry >>> 12 === tag) {
+        if ((entry & 255) !== (day & 255)) entries[i] = ((entry & ~255) | (day & 255)) >>> 0;
+        return (entry >>> 8) & 15;
       }
     }
-    return false;
+    return -1;
   }
 
-  add(hashA: number, hashB: number, day: number): void {
+  has(hashA: number, hashB: number, day: number): boolean {
+    return this.find(hashA, hashB, day) >= 0;
+  }
+
+  /** Adds the pair, or counts it once more: by chance, so that four bits hold counts up to 32,768 (Morris 1978). */
+  add(hashA: number, hashB: number, day: number, chance: number): void {
     const at = (hashA & this.#setMask) * WAYS;
     const tag = tagOf(hashB);
     const entries = this.#entries;
@@ -42,20 +51,27 @@ export class Seen {
     let age = -1;
     for (let i = at; i < at + WAYS; i++) {
       const entry = entries[i];
-      if (entry === 0 || entry >>> 8 === tag) {
+      if (entry >>> 12 === tag) {
+        const count = (entry >>> 8) & 15;
+        const more = count < COUNT_MAX && (chance & ((1 << count) - 1)) === 0 ? 256 : 0;
+        entries[i] = (((entry & ~255) | (day & 255)) + more) >>> 0;
+        return;
+      }
+      if (entry === 0) {
         oldest = i;
-        break;
+        age = 0x10000;
+        continue;
       }
       // Among equals the tag decides, so that no position of a set is overwritten again and again.
-      const years = (((day - entry) & 255) << 8) | ((entry ^ hashB) & 0x7f);
-      if (years > age) {
-        age = years;
+      const rank = (((day - entry) & 255) << 8) | (((entry >>> 12) ^ hashB) & 0x7f);
+      if (rank > age) {
+        age = rank;
         oldest = i;
       }
     }
-    entries[oldest] = ((tag << 8) | (day & 255)) >>> 0;
+    entries[oldest] = ((tag << 12) | (day & 255)) >>> 0;
   }
 }
 
-/** 24 bits that are never 0, which marks an empty entry. */
-const tagOf = (hash: number): number => (hash >>> 8) | 1;
+/** 20 bits that are never 0, which marks an empty entry. */
+const tagOf = (hash: number): number => (hash >>> 12) | 1;

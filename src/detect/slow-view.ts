@@ -5,8 +5,8 @@
  * Levels drain at the rate of their bound, so silence pays a debt no faster than the bound allows, and a sender that keeps
  * any pace above it is found sooner or later. Tables have a fixed size; see `ledger.ts` for who is given up.
  *
- *    pairs     client and zone, 32 octets: key, last, month, day, names, first, beyond
- *    zones     32 octets: key, last, month, clients (sketch), names, first
+ *    pairs     client and zone, 32 octets: key, last, month, day, names, first, told
+ *    zones     32 octets: key, last, month, form, its last, names, first
  *    clients   24 octets: key, last, month, day, first
  */
 import type { Action, AlarmRule, Charge, Scope, Verdict } from './contract.ts';
@@ -32,11 +32,14 @@ export interface SlowState {
   readonly clients: Uint8Array;
 }
 
+/** Browsers' probes weigh less where all clients are counted together. */
+const PROBE_SHARE = 0.3;
+
 const PAIR_COLUMNS = 8;
 const ZONE_COLUMNS = 8;
 const CLIENT_COLUMNS = 6;
-const PAIR = { MONTH: WEIGHT, DAY: 4, NAMES: 5, FIRST: 6, BEYOND: 7 } as const;
-const ZONE = { MONTH: WEIGHT, CLIENTS_LOW: 4, CLIENTS_HIGH: 5, NAMES: 6, FIRST: 7 } as const;
+const PAIR = { MONTH: WEIGHT, DAY: 4, NAMES: 5, FIRST: 6, TOLD: 7 } as const;
+const ZONE = { MONTH: WEIGHT, FORM: 4, FORM_LAST: 5, NAMES: 6, FIRST: 7 } as const;
 const CLIENT = { MONTH: WEIGHT, DAY: 4, FIRST: 5 } as const;
 
 export function createSlowView(options: SlowViewOptions = {}): SlowView {
@@ -64,11 +67,15 @@ export class SlowView {
 
   /** Takes in what one query that left has added; returns a verdict when a bound is broken, else null. `zone`: its text. */
   note(charge: Charge, zone: string): Verdict | null {
-    if (charge.bits <= 0) return null;
     const now = Math.floor(charge.nowMs / 1000);
-    return (
-      this.#notePair(charge, zone, now) ?? this.#noteZone(charge, zone, now) ?? this.#noteClient(charge, now)
-    );
+    if (charge.bits <= 0) {
+      if (charge.sharedBits > 0) this.#giveBack(charge);
+      return null;
+    }
+    const pair = this.#notePair(charge, zone, now);
+    // The owner of a known service, or of a suffix, is not whom a sender writes to.
+    if (pair !== null || charge.standing === 'service' || charge.standing === 'suffix') return pair;
+    return this.#noteZone(charge, zone, now) ?? this.#noteClient(charge, now);
   }
 
   /** The state to keep over a restart. */
@@ -107,25 +114,47 @@ export class SlowView {
   #noteZone(charge: Charge, zone: string, now: number): Verdict | null {
     const { ints, floats } = this.#zones;
     const row = this.#zones.open(charge.zoneA, charge.zoneB, now);
-    const limit = LIMITS.domain * charge.trust + LIMITS.domainPerClient * charge.zoneClients;
     const elapsed = now - ints[row + LAST];
     if (ints[row + ZONE.FIRST] === 0) ints[row + ZONE.FIRST] = now;
-    const month = drained(floats[row + ZONE.MONTH], elapsed, limit, MONTH) + charge.bits;
-    floats[row + ZONE.MONTH] = month;
+    const factor = charge.standing === 'popular' ? 4 * charge.trust : charge.trust;
+    const formLimit = LIMITS.form * factor + LIMITS.formPerClient * charge.zoneClients;
+    const monthLimit = LIMITS.domain * factor + LIMITS.domainPerClient * charge.zoneClients;
+    const isForm = charge.isSharedForm;
+    const bits = charge.isProbe ? charge.bits * PROBE_SHARE : charge.bits;
+    // One bound or the other: names of one form from many clients have a day, all others 30 days.
+    if (isForm)
+      floats[row + ZONE.FORM] =
+        drained(floats[row + ZONE.FORM], now - ints[row + ZONE.FORM_LAST], formLimit, DAY) + bits;
+    if (isForm) ints[row + ZONE.FORM_LAST] = now;
+    else floats[row + ZONE.MONTH] = drained(floats[row + ZONE.MONTH], elapsed, monthLimit, MONTH) + bits;
     ints[row + ZONE.NAMES]++;
     ints[row + LAST] = now;
-    if (month < limit) return null;
-    return this.#decide('domain', 'domain', charge, month, limit, ints[row + ZONE.FIRST], [
-      `In 30 days all clients together told ${zone} about ${Math.round(month)} bits in ${ints[row + ZONE.NAMES]} new names; ${Math.round(limit)} are ordinary for a zone that about ${charge.zoneClients} clients ask.`,
+    const score = isForm ? floats[row + ZONE.FORM] : floats[row + ZONE.MONTH];
+    const limit = isForm ? formLimit : monthLimit;
+    if (score < limit) return null;
+    return this.#decide('domain', isForm ? 'form' : 'domain', charge, score, limit, ints[row + ZONE.FIRST], [
+      `In ${isForm ? 'a day' : '30 days'} all clients together told ${zone} about ${Math.round(score)} bits that no two of them share, in ${ints[row + ZONE.NAMES]} new names; ${Math.round(limit)} are ordinary for a zone that about ${charge.zoneClients} clients ask.`,
     ]);
   }
 
+  /** A name that a second client asks was no secret of the first. */
+  #giveBack(charge: Charge): void {
+    const { floats } = this.#zones;
+    const row = this.#zones.find(charge.zoneA, charge.zoneB);
+    if (row < 0) return;
+    floats[row + ZONE.MONTH] = Math.max(0, floats[row + ZONE.MONTH] - charge.sharedBits);
+    floats[row + ZONE.FORM] = Math.max(0, floats[row + ZONE.FORM] - charge.sharedBits);
+  }
+
   #noteClient(charge: Charge, now: number): Verdict | null {
-    if (!charge.isStranger) return null;
-    // Each zone has a little free, or a morning of ordinary browsing would look like one transfer.
+    if (charge.standing === 'popular' || charge.isMailForm || charge.isSharedForm) return null;
+    // Each zone has a little free, or a morning of ordinary browsing would look like one transfer. What strangers share
+    // has nothing free: names there cost a sender nothing.
+    const free = charge.standing === 'shared' ? 0 : LIMITS.freePerZone;
     const pair = this.#pairs.open(charge.clientA ^ charge.zoneA, charge.clientB ^ charge.zoneB, now);
-    const told = this.#pairs.floats[pair + PAIR.MONTH];
-    const beyond = Math.min(charge.bits, told - LIMITS.freePerZone);
+    const told = this.#pairs.floats[pair + PAIR.TOLD] + charge.bits;
+    this.#pairs.floats[pair + PAIR.TOLD] = told;
+    const beyond = Math.min(charge.bits, told - free);
     if (beyond <= 0) return null;
     const { ints, floats } = this.#clients;
     const row = this.#clients.open(charge.clientA, charge.clientB, now);
@@ -146,7 +175,7 @@ export class SlowView {
       isDay ? LIMITS.client : LIMITS.clientMonth,
       ints[row + CLIENT.FIRST],
       [
-        `In ${isDay ? 'a day' : '30 days'} this client told zones without history about ${Math.round(isDay ? day : month)} bits beyond what each has free.`,
+        `In ${isDay ? 'a day' : '30 days'} this client told zones that nobody vouches for about ${Math.round(isDay ? day : month)} bits beyond what each has free.`,
       ],
     );
   }
@@ -161,7 +190,7 @@ export class SlowView {
     evidence: string[],
   ): Verdict {
     evidence.push(
-      charge.isStranger
+      charge.standing === 'stranger'
         ? `The zone has no history here: about ${charge.zoneClients} clients ask it.`
         : `The zone is known here (${charge.trust} times the ordinary budget): about ${charge.zoneClients} clients ask it.`,
     );

@@ -20,15 +20,15 @@ export interface Service {
  * one party that rents no names to strangers; its names need no shape.
  */
 export const SERVICE_BUDGETS = {
-  reputation: 64,
-  blocklist: 512,
-  telemetry: 32,
-  delivery: 64,
-  reverse: 64,
+  reputation: 512,
+  blocklist: 4096,
+  telemetry: 128,
+  delivery: 128,
+  reverse: 256,
   reverse6: 16,
-  local: 64,
+  local: 1024,
   operator: 16,
-  mail: 32,
+  mail: 128,
 } as const;
 export type ServiceKind = keyof typeof SERVICE_BUDGETS;
 
