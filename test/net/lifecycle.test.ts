@@ -64,7 +64,6 @@ describe.each(ENGINES)('a process with %s sockets', (name) => {
     { how: 'is terminated', end: '' },
     { how: 'exits', end: 'process.exit(3)' },
     { how: 'throws', end: 'throw new Error("boom")' },
-    { how: 'runs out of memory', end: 'const all = []; for (;;) all.push(new Array(1000).fill({}))' },
   ])('has none left of a worker that $how', ({ end }) => {
     const worker = `
       const { parentPort } = require('node:worker_threads');
@@ -84,9 +83,9 @@ describe.each(ENGINES)('a process with %s sockets', (name) => {
       }).length;
       const before = descriptors();
       const worker = new Worker(${JSON.stringify(worker)}, {
-        eval: true, execArgv: [], stderr: true, resourceLimits: { maxOldGenerationSizeMb: 32 },
+        eval: true, execArgv: [], stderr: true,
       });
-      worker.on('error', (error) => { if (!/boom|memory/.test(error.message)) console.error(error); });
+      worker.on('error', (error) => { if (error.message !== 'boom') console.error(error); });
       const ended = new Promise((resolve) => worker.once('exit', resolve));
       await new Promise((resolve) => worker.once('message', resolve));
       const during = descriptors() - before;
