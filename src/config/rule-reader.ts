@@ -25,6 +25,9 @@ type Action = 'allow' | 'deny';
 type Written = Partial<AllowRule> & Partial<DenyRule> & Partial<Pick<NameList, 'answer'>>;
 type SetDefaults = Pick<RuleSet, 'reason' | 'expires' | 'owner' | 'ticket' | 'processor'>;
 
+/** Line numbers in one fault. */
+const LINES_SHOWN_MAX = 10;
+
 const SOON_MS = 14 * 86_400_000;
 
 /** Reads a set; what cannot be read is left out and reported. */
@@ -42,6 +45,7 @@ export function readSet(
     items(raw, action).flatMap((item, index) => reader.readRule(action, index, item)),
   );
   const lists = items(raw, 'lists').flatMap((item, index) => reader.readList(index, item, directory));
+  reader.reportMissingReasons();
   return { name: String(path.at(-1)), source: report.source, path, rules, lists };
 }
 
@@ -171,13 +175,27 @@ class RuleReader {
     // A reason of the wrong kind was reported with the shape; it is not missing as well.
     const isReported =
       valueAt(item, ['reason']) !== undefined || valueAt(this.#raw, ['reason']) !== undefined;
-    if (!isReported) {
-      this.#report.add('fault', path, {
-        what: 'the rule has no reason',
-        instead: 'write "reason: why this is so" on the rule or on its set',
-      });
-    }
+    if (!isReported) this.#withoutReason.push(path);
     return '';
+  }
+
+  readonly #withoutReason: Path[] = [];
+
+  /** Rules without a reason, as one fault: a set of bare names that lacks its reason would bury all others. */
+  reportMissingReasons(): void {
+    const [first, ...others] = this.#withoutReason;
+    if (first === undefined) return;
+    const lines = [...new Set(others.map((path) => this.#report.source.lineOf(path)))];
+    const more =
+      lines.length > LINES_SHOWN_MAX ? `${lines.slice(0, LINES_SHOWN_MAX).join(', ')}, …` : lines.join(', ');
+    const what =
+      others.length === 0
+        ? 'the rule has no reason'
+        : `the rule has no reason, nor have ${others.length} more of this set (line ${more})`;
+    this.#report.add('fault', first, {
+      what,
+      instead: 'write "reason: why this is so" on the rule or on its set',
+    });
   }
 
   #typesOf(written: Written, path: Path): number[] | null {

@@ -42,7 +42,8 @@ const INSTEAD: Readonly<Record<string, string>> = {
   MULTIPLE_DOCS: 'write one document in a file; remove the "---" between them',
   MISSING_CHAR: 'close what was opened, or put the text in quotes',
   BAD_ALIAS: 'put text that begins with "*" in quotes, for example "*.example.com"',
-  BLOCK_AS_IMPLICIT_KEY: 'put text that holds a colon in quotes, and write nested keys on their own lines',
+  BLOCK_AS_IMPLICIT_KEY:
+    'put text that holds a colon in quotes, and let all keys of one mapping begin in the same column',
   MULTILINE_IMPLICIT_KEY: 'write "key: value" on one line',
 };
 
@@ -64,13 +65,19 @@ export function readYaml(file: string, text: string): YamlSource {
     return plain(file, faults);
   }
 
+  const undecoded = text.indexOf('\ufffd');
+  if (undecoded !== -1) {
+    faults.push(at('fault', undecoded, '', 'this is not UTF-8 text', 'save the file as UTF-8'));
+    return plain(file, faults);
+  }
+
   const document = parseDocument(text, {
     lineCounter: lines,
     prettyErrors: false,
     uniqueKeys: true,
     stringKeys: true,
   });
-  for (const error of firstErrors(document.errors)) {
+  for (const error of firstErrors(document.errors, lines)) {
     const what = `this is not YAML: ${firstSentence(error.message)}`;
     faults.push(at('fault', error.pos[0], '', what, adviceFor(error)));
   }
@@ -166,9 +173,13 @@ function excerptAt(text: string, lines: LineCounter, line: number): string | nul
 }
 
 /** One error a line, without those that only follow from the first: the rest of a file after an open bracket. */
-function firstErrors(errors: readonly YAMLParseError[]): YAMLParseError[] {
+function firstErrors(errors: readonly YAMLParseError[], lines: LineCounter): YAMLParseError[] {
+  const lineOf = (error: YAMLParseError): number => lines.linePos(error.pos[0]).line;
   return errors
-    .filter((error, index) => index === 0 || error.code !== 'UNEXPECTED_TOKEN')
+    .filter(
+      (error, index) =>
+        index === 0 || (error.code !== 'UNEXPECTED_TOKEN' && lineOf(error) !== lineOf(errors[index - 1])),
+    )
     .slice(0, ERROR_COUNT_MAX);
 }
 

@@ -24,6 +24,22 @@ interface Row {
 
 const SYNTAX: Row[] = [
   {
+    fault: 'another encoding',
+    text: 'version: 1\n\ufffd\ufffd',
+    line: 2,
+    column: 1,
+    path: '',
+    says: ['not UTF-8', 'save the file as UTF-8'],
+  },
+  {
+    fault: 'a key in another column than its neighbours',
+    text: 'sets:\n  base:\n    reason: r\n      allow: []',
+    line: 3,
+    column: 13,
+    path: '',
+    says: ['not YAML', 'in the same column'],
+  },
+  {
     fault: 'broken YAML',
     text: 'sets:\n  base: [a',
     line: 2,
@@ -439,6 +455,14 @@ const REACH: Row[] = [
 ];
 
 const RULES: Row[] = [
+  {
+    fault: 'a set of rules without reason, once for all',
+    text: `sets:\n  base:\n    allow:\n      - a.example\n      - b.example\n      - name: c.example\n${GROUP}`,
+    line: 4,
+    column: 9,
+    path: 'sets.base.allow[0]',
+    says: ['no reason, nor have 2 more of this set (line 5, 6)', 'write "reason:'],
+  },
   {
     fault: 'a rule without reason',
     text: rule('{name: a.example}'),
