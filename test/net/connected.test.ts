@@ -1,4 +1,5 @@
 import { createSocket } from 'node:dgram';
+import { readdirSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ConnectedSocket, ConnectedSocketOptions, Engine } from '../../src/net/index.ts';
 import { DATAGRAM_CAPACITY, openEngine } from '../../src/net/index.ts';
@@ -152,6 +153,21 @@ describe.each(await runnableEngines())('a %s connected socket', (name) => {
     await Promise.all(peer.received.map(({ port }) => peer.send(octetsOf(`to ${port}`), port, '127.0.0.1')));
     await until(() => dialled.every(({ events }) => events.length === 2), '300 answers');
     for (const { socket, events } of dialled) expect(events).toEqual([`to ${socket.localPort}`, 'end']);
+  });
+
+  test.runIf(process.platform === 'linux')('gives its descriptor back', async () => {
+    const descriptors = (): number => readdirSync('/proc/self/fd').length;
+    const { engine } = await openEngine(name);
+    const peer = await upstream('127.0.0.1');
+    const before = descriptors();
+    for (let round = 0; round < 3; round++) {
+      const dialled = await Promise.all(
+        Array.from({ length: 50 }, () => dial(engine, '127.0.0.1', peer.port)),
+      );
+      expect(descriptors()).toBeGreaterThanOrEqual(before + 50);
+      for (const { socket } of dialled) socket.close();
+      await until(() => descriptors() <= before, 'the descriptors');
+    }
   });
 
   test.each([
