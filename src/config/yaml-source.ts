@@ -65,18 +65,18 @@ export function readYaml(file: string, text: string): YamlSource {
     return plain(file, faults);
   }
 
-  const undecoded = text.indexOf('\ufffd');
-  if (undecoded !== -1) {
-    faults.push(at('fault', undecoded, '', 'this is not UTF-8 text', 'save the file as UTF-8'));
-    return plain(file, faults);
-  }
-
   const document = parseDocument(text, {
     lineCounter: lines,
     prettyErrors: false,
     uniqueKeys: true,
     stringKeys: true,
   });
+  // Only now, because reading the document is what counts its lines.
+  const undecoded = text.indexOf('\ufffd');
+  if (undecoded !== -1) {
+    faults.push(at('fault', undecoded, '', 'this is not UTF-8 text', 'save the file as UTF-8'));
+    return plain(file, faults);
+  }
   for (const error of firstErrors(document.errors, lines)) {
     const what = `this is not YAML: ${firstSentence(error.message)}`;
     faults.push(at('fault', error.pos[0], '', what, adviceFor(error)));
