@@ -2,7 +2,7 @@
  * Client addresses as text, and how much of them is kept.
  *
  *    keep          192.0.2.77                 2001:db8:1:2::77
- *    truncate      192.0.2.0/24               2001:db8:1::/48
+ *    truncate      192.0.2.0/24               2001:db8:1::/56
  *    pseudonymise  p:4f1c… (16 hex digits)    keyed with a secret of this installation
  *
  * Text is made once per client and then copied: see `ClientTexts`.
@@ -42,7 +42,7 @@ export function addressText(address: Uint8Array, length: number): string {
 export function clientText(address: Uint8Array, length: number, privacy: ClientPrivacy): string {
   if (privacy.mode === 'keep') return addressText(address, length);
   if (privacy.mode === 'truncate') {
-    const kept = length === 4 ? 3 : 6;
+    const kept = length === 4 ? 3 : 7;
     const cut = new Uint8Array(16);
     cut.set(address.subarray(0, kept));
     return `${addressText(cut, length)}/${kept * 8}`;

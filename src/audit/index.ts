@@ -17,6 +17,28 @@ export { AuditDamaged } from './recover.ts';
 export function openAudit(options: AuditOptions): AuditLog {
   return new WorkerLog(settingsOf(options));
 }
+export { EXPORT_FORMATS, type ExportFormat } from './export.ts';
+export { plainText } from './json-text.ts';
+export {
+  type ConsistencyProof,
+  type InclusionProof,
+  isProven,
+  leavesOf,
+  ProofError,
+  proveConsistency,
+  proveInclusion,
+} from './proof.ts';
+export {
+  type AuditRecord,
+  type Filter,
+  type Found,
+  parseLine,
+  predicateOf,
+  readRecords,
+  readSegment,
+  segmentNames,
+} from './read.ts';
+export { AuditStats, type Tally } from './stats.ts';
 export {
   type AuditReport,
   type Fault,

@@ -26,3 +26,6 @@ export function jsonText(text: string): string {
 export function jsonLine(members: Readonly<Record<string, unknown>>): string {
   return `${JSON.stringify(members).replace(UNREADABLE, escapeCharacter)}\n`;
 }
+
+/** `text` for a terminal: what a terminal would obey is shown as its escape. */
+export const plainText = (text: string): string => text.replace(UNREADABLE, escapeCharacter);

@@ -145,9 +145,9 @@ describe('clientText', () => {
   const ipv4 = Uint8Array.of(192, 0, 2, 77);
   const ipv6 = Uint8Array.from([0x20, 0x01, 0x0d, 0xb8, 0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 9]);
 
-  test('truncates to /24 and /48', () => {
+  test('truncates to /24 and /56', () => {
     expect(clientText(ipv4, 4, { mode: 'truncate' })).toBe('192.0.2.0/24');
-    expect(clientText(ipv6, 16, { mode: 'truncate' })).toBe('2001:db8:1::/48');
+    expect(clientText(ipv6, 16, { mode: 'truncate' })).toBe('2001:db8:1::/56');
   });
 
   test('gives one client one pseudonym under one key', () => {

@@ -1,0 +1,221 @@
+/**
+ * Reading a log: records that pass a filter, of all workers, in the order of time; open and compressed segments alike.
+ *
+ * A rare name is found without looking at most lines: the rarest text that must stand in a line is searched for in
+ * the whole segment at once, and only lines that hold it are parsed.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { jsonText } from './json-text.ts';
+import { readSegmentName, type SegmentName } from './segment.ts';
+
+/** A record as it stands in the log: see docs/audit.md for every member. */
+export interface AuditRecord {
+  readonly seq: number;
+  readonly time: string;
+  readonly up: number;
+  /** Absent for a query; `gap`, `stopped`, `recovered`, … for what the log says of itself. */
+  readonly type?: string;
+  readonly us?: number;
+  readonly via?: string;
+  readonly client?: string;
+  readonly port?: number;
+  readonly id?: number;
+  readonly cached?: boolean;
+  readonly rcode?: string | null;
+  readonly size?: number;
+  readonly qname?: string;
+  readonly qtype?: string;
+  readonly qclass?: string;
+  readonly group?: string;
+  readonly verdict?: string;
+  readonly cause?: string;
+  readonly rule?: string;
+  readonly reason?: string;
+  readonly ede?: number;
+  readonly observed?: boolean;
+  readonly answers?: readonly string[];
+  readonly upstream?: string;
+  readonly upstreamRcode?: string;
+  readonly evidence?: readonly string[];
+}
+
+export interface Found {
+  readonly worker: number;
+  readonly record: AuditRecord;
+  /** The line as it stands, without its newline. */
+  readonly line: string;
+}
+
+/** All that is given must hold. */
+export interface Filter {
+  /** `example.com` is that name, `*.example.com` what is below it, `+.example.com` both. */
+  readonly name?: string;
+  readonly client?: string;
+  readonly group?: string;
+  readonly verdict?: string;
+  readonly rule?: string;
+  readonly qtype?: string;
+  readonly rcode?: string;
+  /** Milliseconds since 1970: not before, and before. */
+  readonly sinceMs?: number;
+  readonly untilMs?: number;
+  /** Records of the log about itself as well (default: queries only), or these alone. */
+  readonly notes?: 'also' | 'only';
+}
+
+export const segmentNames = (directory: string): SegmentName[] =>
+  readdirSync(directory)
+    .map(readSegmentName)
+    .filter((name) => name !== null)
+    .sort((left, right) => left.worker - right.worker || left.number - right.number);
+
+export function readSegment(directory: string, name: SegmentName): Buffer {
+  const octets = readFileSync(join(directory, name.file));
+  return name.compressed ? gunzipSync(octets) : octets;
+}
+
+/** Records that pass, in the order of their times. `onSegment` is called before each file is read. */
+export function* readRecords(
+  directory: string,
+  filter: Filter,
+  onSegment: (file: string) => void = () => {},
+): Generator<Found> {
+  const names = segmentNames(directory);
+  const workers = [...new Set(names.map((name) => name.worker))];
+  const readers = workers.map((worker) =>
+    readWorker(
+      directory,
+      names.filter((name) => name.worker === worker),
+      filter,
+      onSegment,
+    ),
+  );
+  const heads = readers.map((reader) => reader.next());
+  for (;;) {
+    let first = -1;
+    for (let i = 0; i < heads.length; i++) {
+      const head = heads[i];
+      if (head.done) continue;
+      if (first < 0 || head.value.record.time < (heads[first].value as Found).record.time) first = i;
+    }
+    if (first < 0) return;
+    yield heads[first].value as Found;
+    heads[first] = readers[first].next();
+  }
+}
+
+function* readWorker(
+  directory: string,
+  names: readonly SegmentName[],
+  filter: Filter,
+  onSegment: (file: string) => void,
+): Generator<Found, void> {
+  for (let i = 0; i < names.length; i++) {
+    // A segment ends when the next one begins; a minute is left for clocks and for queries that took their time.
+    const endMs = i + 1 < names.length ? beganMs(names[i + 1]) + 60_000 : Number.POSITIVE_INFINITY;
+    if (filter.sinceMs !== undefined && endMs < filter.sinceMs) continue;
+    if (filter.untilMs !== undefined && beganMs(names[i]) - 60_000 > filter.untilMs) continue;
+    onSegment(names[i].file);
+    yield* recordsIn(readSegment(directory, names[i]), names[i].worker, filter);
+  }
+}
+
+/** When a segment was begun, from its name. */
+export function beganMs({ file }: SegmentName): number {
+  const [, date, time] = /-(\d{8})T(\d{9})Z/.exec(file) ?? [];
+  if (date === undefined || time === undefined) return 0;
+  return Date.UTC(
+    Number(date.slice(0, 4)),
+    Number(date.slice(4, 6)) - 1,
+    Number(date.slice(6)),
+    Number(time.slice(0, 2)),
+    Number(time.slice(2, 4)),
+    Number(time.slice(4, 6)),
+    Number(time.slice(6)),
+  );
+}
+
+const NEWLINE = 10;
+
+/** Records of one segment that pass; a torn last line is left out. */
+export function* recordsIn(octets: Buffer, worker: number, filter: Filter): Generator<Found> {
+  const needle = needleOf(filter);
+  const passes = predicateOf(filter);
+  for (let at = 0; at < octets.length; ) {
+    if (needle !== null) {
+      const hit = octets.indexOf(needle, at);
+      if (hit < 0) return;
+      at = octets.lastIndexOf(NEWLINE, hit) + 1;
+    }
+    const end = octets.indexOf(NEWLINE, at);
+    if (end < 0) return;
+    const found = parseLine(octets.toString('utf8', at, end), worker);
+    if (found !== null && passes(found.record)) yield found;
+    at = end + 1;
+  }
+}
+
+/** A line as a record; null for lines of the log's structure and for what is no line of a log. */
+export function parseLine(line: string, worker: number): Found | null {
+  if (/^\{"type":"(?:segment|block|checkpoint)"/.test(line)) return null;
+  try {
+    const record = JSON.parse(line) as AuditRecord;
+    return typeof record.seq === 'number' && typeof record.time === 'string'
+      ? { worker, record, line }
+      : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The text most likely to be rare that every passing line contains. */
+function needleOf({ name, client, rule, verdict, notes }: Filter): Buffer | null {
+  if (notes === 'only') return Buffer.from('{"type":"');
+  if (notes === 'also') return null;
+  if (name !== undefined) {
+    const plain = canonical(name.replace(/^[*+]\./, ''));
+    return Buffer.from(`${name.startsWith('*.') ? '.' : ''}${jsonText(plain).slice(1)}`);
+  }
+  if (client !== undefined) return Buffer.from(`"client":${jsonText(client)}`);
+  if (rule !== undefined) return Buffer.from(`"rule":${jsonText(rule)}`);
+  if (verdict !== undefined) return Buffer.from(`"verdict":${jsonText(verdict)}`);
+  return null;
+}
+
+const canonical = (name: string): string => (name === '.' ? name : name.replace(/\.$/, '')).toLowerCase();
+
+/** Whether a record passes. */
+export function predicateOf(filter: Filter): (record: AuditRecord) => boolean {
+  const { client, group, verdict, rule, sinceMs, untilMs, notes } = filter;
+  const isNamed = namePredicate(filter.name);
+  const qtype = filter.qtype?.toUpperCase();
+  const rcode = filter.rcode?.toUpperCase();
+  return (record) => {
+    if (sinceMs !== undefined && Date.parse(record.time) < sinceMs) return false;
+    if (untilMs !== undefined && Date.parse(record.time) >= untilMs) return false;
+    if (record.type !== undefined) return notes !== undefined;
+    return (
+      notes !== 'only' &&
+      isNamed(record.qname) &&
+      (client === undefined || record.client === client) &&
+      (group === undefined || record.group === group) &&
+      (verdict === undefined || record.verdict === verdict) &&
+      (rule === undefined || record.rule === rule) &&
+      (qtype === undefined || record.qtype === qtype) &&
+      (rcode === undefined || record.rcode === rcode)
+    );
+  };
+}
+
+function namePredicate(pattern: string | undefined): (qname: string | undefined) => boolean {
+  if (pattern === undefined) return () => true;
+  const name = canonical(pattern.replace(/^[*+]\./, ''));
+  // A dot that is part of a label is written with a backslash before it, so this dot separates labels.
+  const isBelow = (qname: string | undefined): boolean =>
+    qname?.endsWith(`.${name}`) === true && !qname.endsWith(`\\.${name}`);
+  if (pattern.startsWith('*.')) return isBelow;
+  if (pattern.startsWith('+.')) return (qname) => qname === name || isBelow(qname);
+  return (qname) => qname === name;
+}
