@@ -27,7 +27,7 @@ export const IPV6_V6ONLY = 26;
 export const IPV6_RECVPKTINFO = 49;
 export const PMTUDISC_OMIT = 5;
 export const MSG_TRUNC = 0x20;
-export const MSG_DONTWAIT = 0x40;
+const MSG_DONTWAIT = 0x40;
 export const EPOLL_CTL_ADD = 1;
 export const EPOLLIN = 1;
 

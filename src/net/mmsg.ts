@@ -18,11 +18,11 @@ export const BATCH_COUNT = 64;
 
 export const HEADER_LENGTH = 64;
 export const HEADER_WORDS = 16;
-export const NAME_WORD = 0;
+const NAME_WORD = 0;
 export const NAME_LENGTH_WORD = 2;
-export const IOV_WORD = 4;
-export const IOV_COUNT_WORD = 6;
-export const CONTROL_WORD = 8;
+const IOV_WORD = 4;
+const IOV_COUNT_WORD = 6;
+const CONTROL_WORD = 8;
 export const CONTROL_LENGTH_WORD = 10;
 export const FLAGS_WORD = 12;
 export const LENGTH_WORD = 14;
@@ -38,7 +38,7 @@ export const CONTROL_STRIDE = 40;
 const WORD = 0x1_0000_0000;
 
 /** Writes an address as two words, the low half first. */
-export function putPointer(words: Uint32Array, at: number, address: number): void {
+function putPointer(words: Uint32Array, at: number, address: number): void {
   words[at] = address % WORD;
   words[at + 1] = Math.floor(address / WORD);
 }
