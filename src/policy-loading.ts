@@ -1,9 +1,8 @@
 /** From policy files to a compiled policy: joins `config`, which knows what is written, and `policy`, which compiles it. */
-import { type Fault, loadPolicies, type Settings } from './config/index.ts';
+import { type Fault, faultOfList, judgeWildcard, loadPolicies, type Settings } from './config/index.ts';
 import {
   type CompiledPolicy,
   compilePolicy,
-  type ListFault,
   type ListSummary,
   openPolicy,
   type Policy,
@@ -39,8 +38,16 @@ export function loadPolicy(
     nowMs,
   });
   if (!('source' in loaded)) return { faults: loaded.faults };
-  const { compiled, faults: listFaults, lists } = compilePolicy(loaded.source, { hashSeed, generation });
-  const faults = [...loaded.warnings, ...listFaults.map(asFault)];
+  const {
+    compiled,
+    faults: listFaults,
+    lists,
+  } = compilePolicy(loaded.source, {
+    hashSeed,
+    generation,
+    judgeWildcard,
+  });
+  const faults = [...loaded.warnings, ...listFaults.map(faultOfList)];
   if (listFaults.some(({ severity }) => severity === 'error')) return { faults };
   const rules = loaded.source.sets.flatMap((set) => [
     ...set.rules.map(({ description }) => description),
@@ -58,14 +65,3 @@ export function loadPolicy(
     rules,
   };
 }
-
-const asFault = ({ severity, file, line, problem, instead }: ListFault): Fault => ({
-  severity: severity === 'error' ? 'fault' : 'warning',
-  file,
-  line: line ?? 0,
-  column: line === null ? 0 : 1,
-  path: '',
-  what: problem,
-  instead,
-  excerpt: null,
-});

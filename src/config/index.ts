@@ -1,5 +1,5 @@
 /** What may be written in settings and policies, and what is wrong with what was written. */
-export { type Endpoint, isLoopback, type UpstreamServer } from './endpoint.ts';
+export type { Endpoint, UpstreamServer } from './endpoint.ts';
 export { type Fault, formatFaults, type Severity } from './fault.ts';
 export {
   faultOfList,
@@ -8,7 +8,7 @@ export {
   type PolicyOutcome,
   type PolicyRequest,
 } from './load-policies.ts';
-export { type LoadedSettings, loadSettings, SETTINGS_FILE, type SettingsRequest } from './load-settings.ts';
+export { type LoadedSettings, loadSettings, type SettingsRequest } from './load-settings.ts';
 export { publishedFiles } from './reference.ts';
 export { type PoolSettings, Settings } from './settings.ts';
 export { judgeWildcard } from './suffix-guard.ts';

@@ -4,7 +4,7 @@ import { gunzipSync } from 'node:zlib';
 import type { Complaint } from './fault.ts';
 
 /** Octets of a list file once decompressed; a million names are about 25 MiB. */
-export const LIST_LENGTH_MAX = 512 * 1024 * 1024;
+const LIST_LENGTH_MAX = 512 * 1024 * 1024;
 
 /**
  * The octets of a file, or what is wrong with it; `file` is how the person named it. Compression is told by the first

@@ -6,12 +6,12 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Override, type OverrideFault, readEnvironment, readFlags } from './environment.ts';
 import { type Fault, type Path, pathText, sortFaults } from './fault.ts';
-import { jsonSchema, keysAt, schemasAt } from './schema-keys.ts';
+import { jsonSchema, keysAt } from './schema-keys.ts';
 import { Settings } from './settings.ts';
 import { shapeFaults, valueAt } from './shape-faults.ts';
 import { plain, readYaml, type YamlSource } from './yaml-source.ts';
 
-export const SETTINGS_FILE = 'sallyport.yaml';
+const SETTINGS_FILE = 'sallyport.yaml';
 
 export interface SettingsRequest {
   /** File to read; it must exist. Without it: SALLYPORT_CONFIG, else `sallyport.yaml` if there is one. */
@@ -140,6 +140,3 @@ function resolvePaths(settings: Settings, file: string | null, overrides: readon
   }
   return settings;
 }
-
-/** Whether a dotted path names a setting; for the command line. */
-export const isSetting = (path: string): boolean => schemasAt(SCHEMA, path.split('.')).length > 0;

@@ -10,7 +10,7 @@ import { duration } from './units.ts';
 
 const text = (description: string) => z.string().trim().min(1).meta({ description });
 
-export const Processor = z
+const Processor = z
   .strictObject({
     name: text('Who processes the data, e.g. "GitHub, Inc.".'),
     country: z
@@ -50,12 +50,12 @@ const named = (kind: string) =>
       `a ${kind} name has letters, digits, hyphens and underscores, at most 63; write for example "base" or "team-a"`,
     );
 
-export const Cname = z.enum(['trust', 'inspect', 'same-site']).meta({
+const Cname = z.enum(['trust', 'inspect', 'same-site']).meta({
   description:
     'What an alias in the answer may point to. trust: anything no deny rule names; inspect: only names that are allowed themselves; same-site: only names of the same registrable domain.',
 });
 
-export const Profile = z
+const Profile = z
   .enum(['default', 'strict', 'off'])
   .meta({ description: 'How closely the tunnel detector watches names under this rule.' });
 

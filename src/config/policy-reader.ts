@@ -52,7 +52,7 @@ export interface PolicyPart {
   readonly faults: readonly Fault[];
 }
 
-export const POLICY_SCHEMA = jsonSchema(PolicyDocument);
+const POLICY_SCHEMA = jsonSchema(PolicyDocument);
 
 /** Reads one file; `nowMs` (since 1970) tells what has expired, `directory` where its list files are. */
 export function readPolicy(source: YamlSource, directory: string, nowMs: number): PolicyPart {

@@ -1,5 +1,5 @@
 /** The rules and lists of one set: patterns, types, ends, reasons, and how far wildcards reach. */
-import { resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import type { ListSource, PatternSource, RuleDescription, RuleSource } from '../policy/index.ts';
 import { typeName, typeOf } from '../wire/index.ts';
 import { readExpiry } from './expiry.ts';
@@ -136,12 +136,22 @@ class RuleReader {
     if ('what' in octets) return [];
     return [
       {
-        description: { ...description, profile: list.profile ?? 'default', file: list.file, line: 1 },
+        description: {
+          ...description,
+          profile: list.profile ?? 'default',
+          file: this.#besidePolicy(list.file),
+          line: 1,
+        },
         octets,
         format: list.format,
         match: list.match,
       },
     ];
+  }
+
+  /** A list file as people find it: from the place from which the policy file is named. */
+  #besidePolicy(file: string): string {
+    return isAbsolute(file) ? file : join(dirname(this.#report.source.file), file);
   }
 
   #describe(action: Action, place: string, path: Path, item: unknown, written: Written): RuleDescription {

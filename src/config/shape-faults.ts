@@ -74,7 +74,7 @@ function translate(
 }
 
 /** The fault of a key that does not exist here. */
-export function unknownKey(path: Path, key: string, known: readonly string[]): ShapeFault {
+function unknownKey(path: Path, key: string, known: readonly string[]): ShapeFault {
   const near = nearestWord(key, known);
   const instead = near === null ? `the keys here are: ${known.join(', ')}` : `write "${near}"`;
   return { path, what: `there is no key "${key}" here`, instead, inKey: true };

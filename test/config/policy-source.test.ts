@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { loadPolicies } from '../../src/config/index.ts';
+import { faultOfList, formatFaults, loadPolicies } from '../../src/config/index.ts';
 import type { PolicySource } from '../../src/policy/index.ts';
 import { nameText } from '../../src/wire/index.ts';
 import { brief, faultsOf, joinTexts, NOW_MS } from './policy-text.ts';
@@ -178,6 +178,19 @@ groups: {g: {clients: ["::1"], sets: [base]}}
   });
 });
 
+test.each([
+  {
+    fault: { severity: 'error', file: 'l.txt', line: null, problem: 'p', instead: 'names' } as const,
+    shown: 'l.txt: fault\n  p.\n  write names.',
+  },
+  {
+    fault: { severity: 'warning', file: 'l.txt', line: 7, problem: 'p', instead: 'remove it' } as const,
+    shown: 'l.txt:7:1: warning\n  p.\n  remove it.',
+  },
+])('a $fault.severity of a list is shown like any other', ({ fault, shown }) => {
+  expect(formatFaults([faultOfList(fault)])).toBe(shown);
+});
+
 describe('loadPolicies', () => {
   const load = (...paths: string[]) => loadPolicies({ paths, pools: ['default'], nowMs: NOW_MS });
   const GOOD = 'sets: {base: {reason: r, allow: [a.example]}}\ngroups: {g: {clients: ["::1"], sets: [base]}}';
@@ -191,6 +204,18 @@ describe('loadPolicies', () => {
     expect(load(inside)).toMatchObject({
       files: [join(inside, 'a.yml'), join(inside, 'b.yaml')],
       warnings: [],
+    });
+  });
+
+  test('names a list by the path that leads to it', () => {
+    const inside = mkdtempSync(join(directory, 'l-'));
+    writeFileSync(join(inside, 'names.txt'), 'bad.example');
+    writeFileSync(
+      join(inside, 'p.yaml'),
+      'sets: {base: {reason: r, lists: [{file: names.txt, action: deny}]}}\ngroups: {g: {clients: ["::1"], sets: [base]}}',
+    );
+    expect(load(inside)).toMatchObject({
+      source: { sets: [{ lists: [{ description: { file: join(inside, 'names.txt') } }] }] },
     });
   });
 
