@@ -43,9 +43,11 @@ export function explain(
   nowMs: number,
 ): ExplainedContest | { readonly fault: string } {
   const type = typeOf(asked.type);
-  if (type === undefined) return { fault: `"${asked.type}" is not a type; write for example A, TXT or TYPE65` };
+  if (type === undefined)
+    return { fault: `"${asked.type}" is not a type; write for example A, TXT or TYPE65` };
   const client = addressOctets(asked.client);
-  if (client === null) return { fault: `"${asked.client}" is not an IP address; write for example 192.0.2.7` };
+  if (client === null)
+    return { fault: `"${asked.client}" is not an IP address; write for example 192.0.2.7` };
   let name: Uint8Array;
   try {
     name = nameOctets(asked.name);

@@ -18,8 +18,15 @@ import {
   type Stop,
   startControl,
 } from './control/index.ts';
+import { Detection } from './detector-thread.ts';
 import { explain } from './explain.ts';
-import { type Counters, createCounters, createExposition, type Exposition, openCounters } from './metrics/index.ts';
+import {
+  type Counters,
+  createCounters,
+  createExposition,
+  type Exposition,
+  openCounters,
+} from './metrics/index.ts';
 import { openEngine } from './net/index.ts';
 import { type LoadedPolicy, loadPolicy } from './policy-loading.ts';
 import type { AuditState, FromWorker, Listening, ToWorker, WorkerStart } from './thread-messages.ts';
@@ -73,7 +80,9 @@ export class ServiceFaults extends Error {
 export class Service {
   readonly #options: ServiceOptions;
   readonly #log: Log;
-  readonly #hashSeed = randomBytes(4).readInt32LE(0);
+  /** Kept over restarts together with what the detector learnt under it. */
+  readonly #hashSeed: number;
+  readonly #detection: Detection | null;
   readonly #cookieSecret = new Uint8Array(randomBytes(16));
   readonly #threads: DataThread[] = [];
   readonly #exposition: Exposition;
@@ -89,6 +98,11 @@ export class Service {
   constructor(options: ServiceOptions) {
     this.#options = options;
     this.#log = options.log;
+    const { detect } = options.settings;
+    this.#detection = detect.enabled
+      ? new Detection(detect.stateDirectory, this.#log, () => this.#reconnectDetector())
+      : null;
+    this.#hashSeed = this.#detection?.seed ?? randomBytes(4).readInt32LE(0);
     this.#exposition = createExposition({
       workers: () => this.#threads.map(({ counters }) => counters),
       upstreams: () => this.#threads.flatMap(({ upstreams }) => upstreams),
@@ -259,12 +273,16 @@ export class Service {
     const { engine } = await openEngine(settings.io);
     if (engine.name === 'native' || wanted === 1) return wanted;
     if (settings.workers !== 'auto') {
-      this.#log.warn({ wanted, engine: engine.name }, 'this socket engine cannot share a port here: one worker is started');
+      this.#log.warn(
+        { wanted, engine: engine.name },
+        'this socket engine cannot share a port here: one worker is started',
+      );
     }
     return 1;
   }
 
   #run(thread: DataThread): Promise<void> {
+    const port = this.#detection?.connect() ?? null;
     const start: WorkerStart = {
       worker: thread.worker,
       workerCount: this.#threads.length,
@@ -273,8 +291,12 @@ export class Service {
       counters: thread.memory,
       cookieSecret: this.#cookieSecret,
       reusePort: this.#threads.length > 1,
+      detect: this.#detection === null || port === null ? null : { memory: this.#detection.memory, port },
     };
-    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: start });
+    const worker = new Worker(new URL('./worker.js', import.meta.url), {
+      workerData: start,
+      transferList: port === null ? [] : [port],
+    });
     thread.thread = worker;
     return new Promise((resolve, reject) => {
       worker.on('message', (message: FromWorker) => {
@@ -349,12 +371,23 @@ export class Service {
     thread.thread?.postMessage(message);
   }
 
+  #reconnectDetector(): void {
+    for (const { thread } of this.#threads) {
+      const port = this.#detection?.connect();
+      if (thread === null || port === undefined) continue;
+      thread.postMessage({ kind: 'detector', port } satisfies ToWorker, [port]);
+    }
+  }
+
   async #drain(): Promise<void> {
     const ended = this.#threads.map(({ thread }) =>
-      thread === null ? Promise.resolve() : new Promise<void>((resolve) => thread.once('exit', () => resolve())),
+      thread === null
+        ? Promise.resolve()
+        : new Promise<void>((resolve) => thread.once('exit', () => resolve())),
     );
     for (const thread of this.#threads) this.#tell(thread, { kind: 'stop', graceMs: DRAIN_MS });
     await Promise.all(ended);
+    await this.#detection?.close();
     await this.#control?.close(500);
   }
 
@@ -365,7 +398,10 @@ export class Service {
       state: () => this.#state(),
       reload: () => this.reload(),
       explain: (question) => this.#explain(question),
-      metrics: async () => ({ contentType: this.#exposition.contentType, body: await this.#exposition.render() }),
+      metrics: async () => ({
+        contentType: this.#exposition.contentType,
+        body: await this.#exposition.render(),
+      }),
     };
   }
 
@@ -387,6 +423,7 @@ export class Service {
       addresses: this.addresses,
       ready: this.#unready().length === 0,
       policy: { generation: compiled.generation, files, rules: ruleCount, groups: policy.groups },
+      verdicts: this.#detection?.verdicts ?? [],
       workers: this.#threads.map(({ worker, ready, generation, audit, engine, upstreams }) => ({
         worker,
         ready,

@@ -27,7 +27,8 @@ function onePool(name: string, pool: PoolSettings, settings: Settings): PoolOpti
 function serverOptions(server: UpstreamServer, pool: PoolSettings, settings: Settings): ServerOptions[] {
   if (server.transport === 'system') {
     return systemServers().filter(
-      ({ address, port }) => !settings.listen.addresses.some((own) => own.host === address && own.port === port),
+      ({ address, port }) =>
+        !settings.listen.addresses.some((own) => own.host === address && own.port === port),
     );
   }
   const isAddress = /^[\d.]+$|:/.test(server.host);

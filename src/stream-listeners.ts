@@ -23,7 +23,9 @@ export async function openStreamListeners(request: StreamListenerRequest): Promi
   const { reusePort, limits, onMessage, onBatchEnd, onError } = request;
   const listeners: Listener[] = [];
   for (const { address, port } of request.udpPorts) {
-    listeners.push(await openTcpListener({ address, port, reusePort, limits, onMessage, onBatchEnd, onError }));
+    listeners.push(
+      await openTcpListener({ address, port, reusePort, limits, onMessage, onBatchEnd, onError }),
+    );
   }
   return listeners;
 }

@@ -5,14 +5,22 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { type AuditLog, openAudit } from './audit/index.ts';
 import { ResponseCache } from './cache/index.ts';
+import { ThreadDetector } from './detection.ts';
 import { ConnectionLimits, DEFAULT_LIMITS, type Listener } from './listen/index.ts';
 import { At, type Counters, openCounters, publishLag } from './metrics/index.ts';
 import { type DatagramSocket, openEngine } from './net/index.ts';
 import { type CompiledPolicy, openPolicy } from './policy/index.ts';
 import { poolOptions } from './pools.ts';
-import { NO_DETECTOR, type PathLimits, QueryPath, Site } from './query/index.ts';
+import { NO_DETECTOR, type PathLimits, QueryPath, Site, type SiteLimits } from './query/index.ts';
 import { openStreamListeners } from './stream-listeners.ts';
-import type { AuditState, FromWorker, Listening, LogLevel, ToWorker, WorkerStart } from './thread-messages.ts';
+import type {
+  AuditState,
+  FromWorker,
+  Listening,
+  LogLevel,
+  ToWorker,
+  WorkerStart,
+} from './thread-messages.ts';
 import { openUpstreams, type UpstreamEvent, type Upstreams } from './upstream/index.ts';
 
 const TICK_MS = 20;
@@ -26,6 +34,7 @@ class DataThread {
   readonly #counters: Counters;
   readonly #sockets: DatagramSocket[] = [];
   #listeners: Listener[] = [];
+  readonly #detector: ThreadDetector | null;
   readonly #views = new Map<string, number>();
   readonly #cache: ResponseCache;
   #audit!: AuditLog;
@@ -38,6 +47,16 @@ class DataThread {
   constructor(start: WorkerStart) {
     this.#start = start;
     this.#counters = openCounters(start.counters);
+    const { detect } = start;
+    this.#detector =
+      detect === null
+        ? null
+        : new ThreadDetector(
+            detect.memory,
+            start.compiled.hashSeed,
+            start.settings.detect.profile,
+            detect.port,
+          );
     this.#cache = new ResponseCache(Math.floor(start.settings.cache.memory / start.workerCount));
   }
 
@@ -65,7 +84,7 @@ class DataThread {
       cache: this.#cache,
       counters: this.#counters,
       upstreams: this.#upstreams,
-      detector: NO_DETECTOR,
+      detector: this.#detector ?? NO_DETECTOR,
       clock: { nowMs: () => performance.now(), wallMs: () => Date.now() },
       limits: this.#limits(),
       hashSeed: compiled.hashSeed,
@@ -82,7 +101,8 @@ class DataThread {
         slots: settings.limits.slots,
         bufferLength: SOCKET_BUFFER_LENGTH,
         onBatch: intake.onBatch,
-        onError: (error) => this.#log('error', { err: error.message, address: host, port }, 'a UDP socket failed'),
+        onError: (error) =>
+          this.#log('error', { err: error.message, address: host, port }, 'a UDP socket failed'),
       });
       intake.socket = socket;
       this.#sockets.push(socket);
@@ -113,6 +133,9 @@ class DataThread {
         return;
       case 'certificates':
         return;
+      case 'detector':
+        this.#detector?.reconnect(message.port);
+        return;
       case 'stop':
         void this.#stop(message.graceMs);
     }
@@ -130,6 +153,7 @@ class DataThread {
     await Promise.all(this.#sockets.map((socket) => socket.close()));
     for (const timer of this.#timers) clearInterval(timer);
     await this.#upstreams.close();
+    this.#detector?.close();
     await this.#audit.close();
     this.#publish();
     parentPort?.close();
@@ -148,13 +172,14 @@ class DataThread {
     return view;
   }
 
-  #limits(): PathLimits & { readonly forwarderDeadlineMs: number } {
+  #limits(): PathLimits & SiteLimits {
     const { limits, cache } = this.#start.settings;
     return {
       udpSize: limits.udpSize,
       pendingPerClient: limits.pendingPerClient,
       clientDeadlineMs: limits.clientDeadline,
       forwarderDeadlineMs: limits.forwarderDeadline,
+      denyTunnels: this.#start.settings.detect.action === 'deny',
       aliasRestarts: limits.aliasRestarts,
       flights: limits.slots,
       failureTtlSeconds: cache.failureTtl / 1000,

@@ -59,16 +59,21 @@ function describe(contest: ExplainedContest): string {
     `  verdict    ${contest.verdict.toUpperCase()}${cause === null ? '' : ` (${cause})`}${contest.observed ? ', observed only' : ''}`,
     `  response   ${contest.response}`,
   ];
-  if (rule !== null) lines.push(`  rule       ${rule.id} at ${rule.file}:${rule.line}`, `  reason     ${rule.reason}`);
+  if (rule !== null)
+    lines.push(`  rule       ${rule.id} at ${rule.file}:${rule.line}`, `  reason     ${rule.reason}`);
   if (rule?.expires) lines.push(`  expires    ${rule.expires}`);
   if (rule?.owner) lines.push(`  owner      ${rule.owner}`);
   if (contest.contestants.length === 0) {
-    if (contest.group !== null && contest.verdict !== 'local') lines.push('', 'No rule of this group mentions the name.');
+    if (contest.group !== null && contest.verdict !== 'local')
+      lines.push('', 'No rule of this group mentions the name.');
     return lines.join('\n');
   }
   lines.push('', 'Rules that spoke:');
   for (const { rule: one, pattern, outcome, why } of contest.contestants) {
-    lines.push(`  ${outcome === 'won' ? '✔' : '✘'} ${one.action} ${pattern}  ${placeOf(one)}`, `      ${why}`);
+    lines.push(
+      `  ${outcome === 'won' ? '✔' : '✘'} ${one.action} ${pattern}  ${placeOf(one)}`,
+      `      ${why}`,
+    );
   }
   return lines.join('\n');
 }

@@ -41,7 +41,8 @@ async function query(name: string, typeText: string, flags: Flags): Promise<void
   const port = Number(flags.port);
   const timeoutMs = Number(flags.timeout) * 1000;
   if (type === undefined) return refuse(`"${typeText}" is not a type; write for example A, TXT or TYPE65`);
-  if (!(port > 0 && port < 65_536)) return refuse(`"${flags.port}" is not a port; write a number from 1 to 65535`);
+  if (!(port > 0 && port < 65_536))
+    return refuse(`"${flags.port}" is not a port; write a number from 1 to 65535`);
   if (!(timeoutMs > 0)) return refuse(`"${flags.timeout}" is not a time in seconds; write for example 5`);
   const message = compose(name, type, flags.edns);
   const started = performance.now();
@@ -66,7 +67,11 @@ async function query(name: string, typeText: string, flags: Flags): Promise<void
     process.exitCode = EXIT_NO_REPLY;
     return;
   }
-  print(read, { server: flags.server, port, transport, ms: performance.now() - started, octets: reply.length }, flags);
+  print(
+    read,
+    { server: flags.server, port, transport, ms: performance.now() - started, octets: reply.length },
+    flags,
+  );
   if (read.rcode !== 'NOERROR') process.exitCode = EXIT_RCODE;
 }
 
@@ -82,7 +87,8 @@ function compose(name: string, type: number, edns: boolean): Buffer {
   packet.header.rd = 1;
   const dotless = name.replace(/\.$/, '');
   packet.questions.push({ name: dotless, type, class: Packet.CLASS.IN } as never);
-  if (edns) packet.additionals.push({ name: '', type: Rrtype.OPT, class: UDP_SIZE, ttl: 0, rdata: [] } as never);
+  if (edns)
+    packet.additionals.push({ name: '', type: Rrtype.OPT, class: UDP_SIZE, ttl: 0, rdata: [] } as never);
   return packet.toBuffer();
 }
 

@@ -146,7 +146,9 @@ const printable = (text: string): string =>
 
 /** The message in the form that users of dig know. */
 export function describeMessage(message: ReadMessage): string {
-  const lines = [`;; ${message.opcode}, rcode ${message.rcode}, id ${message.id}, flags ${message.flags.join(' ')}`];
+  const lines = [
+    `;; ${message.opcode}, rcode ${message.rcode}, id ${message.id}, flags ${message.flags.join(' ')}`,
+  ];
   if (message.edns !== null) lines.push(`;; EDNS, UDP size ${message.edns.udpSize}`);
   for (const error of message.edns?.extendedErrors ?? []) lines.push(`;; EDE ${error}`);
   if (message.question !== null) lines.push(`;; ${message.question.name} ${message.question.type}?`);

@@ -10,7 +10,9 @@ import { queryCommand } from './query.ts';
 import { serveCommand } from './serve.ts';
 
 const program = new Command('sallyport')
-  .description('A DNS resolver that filters egress: allow-lists with reasons, tunnel detection, a complete audit.')
+  .description(
+    'A DNS resolver that filters egress: allow-lists with reasons, tunnel detection, a complete audit.',
+  )
   .version(VERSION, '-V, --version')
   .showHelpAfterError('(sallyport --help lists the commands)')
   .addCommand(serveCommand())

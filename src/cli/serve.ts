@@ -54,8 +54,11 @@ function whyNotStarted(error: unknown): string {
 /** What people want to know first; standard output, so that logs stay logs. */
 function greet(service: Service): void {
   const { addresses } = service;
-  const { engine, engineReason, workers, policies, rules, groups, upstreams, audit, version } = service.summary();
-  const pools = Object.entries(upstreams).map(([pool, servers]) => `${pool}: ${[...new Set(servers)].join(', ')}`);
+  const { engine, engineReason, workers, policies, rules, groups, upstreams, audit, version } =
+    service.summary();
+  const pools = Object.entries(upstreams).map(
+    ([pool, servers]) => `${pool}: ${[...new Set(servers)].join(', ')}`,
+  );
   const lines = [
     `Sallyport ${version}`,
     `  serving    ${addressList(addresses)}`,

@@ -1,5 +1,5 @@
 /** Flags that every command shares which reads settings, and reading them. */
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { type Fault, formatFaults, loadSettings, type Settings } from '../config/index.ts';
 
 export interface SettingsFlags {
@@ -27,7 +27,11 @@ export function withSettings(command: Command): Command {
     .option('--audit <directory>', 'write the audit here')
     .option('--workers <n>', 'data threads, or "auto"')
     .addOption(new Option('--io <engine>', 'socket engine').choices(['auto', 'native', 'portable']))
-    .option('--set <path=value>', 'any other setting, e.g. --set cache.memory=16MiB; may be repeated', gather);
+    .option(
+      '--set <path=value>',
+      'any other setting, e.g. --set cache.memory=16MiB; may be repeated',
+      gather,
+    );
 }
 
 /** The settings, or null after every fault was printed and the exit code set. */
@@ -38,7 +42,8 @@ export function readSettings(flags: SettingsFlags, asJson = false): Settings | n
   if (flags.policy !== undefined) overrides['policies'] = flags.policy;
   if (flags.upstream !== undefined) overrides['upstreams.default.servers'] = flags.upstream;
   if (flags.audit !== undefined) overrides['audit.directory'] = flags.audit;
-  if (flags.workers !== undefined) overrides['workers'] = /^\d+$/.test(flags.workers) ? Number(flags.workers) : flags.workers;
+  if (flags.workers !== undefined)
+    overrides['workers'] = /^\d+$/.test(flags.workers) ? Number(flags.workers) : flags.workers;
   if (flags.io !== undefined) overrides['io'] = flags.io;
   for (const setting of flags.set ?? []) {
     const equals = setting.indexOf('=');
@@ -63,6 +68,9 @@ function scalar(text: string): unknown {
 }
 
 export function printFaults(faults: readonly Fault[], asJson: boolean): void {
-  if (asJson) console.log(JSON.stringify({ ok: !faults.some(({ severity }) => severity === 'fault'), faults }, null, 2));
+  if (asJson)
+    console.log(
+      JSON.stringify({ ok: !faults.some(({ severity }) => severity === 'fault'), faults }, null, 2),
+    );
   else if (faults.length > 0) console.error(formatFaults(faults));
 }

@@ -14,24 +14,25 @@ export type DetectorProfile = 'default' | 'strict' | 'off';
 
 export interface Detector {
   /**
-   * Whether this name may leave, asked on cache misses only and before forwarding. `client` is 4 or 16 octets. Allocates
-   * nothing when it is clean.
+   * Whether this name may leave, asked on cache misses only and before forwarding. `client` is 4 or 16 octets, `nowMs` the
+   * wall clock. Allocates nothing when the name is clean.
    */
   check(
     question: Question,
     client: Uint8Array,
     clientLength: number,
-    group: number,
     profile: DetectorProfile,
     nowMs: number,
   ): Alarm | null;
-  /** What came back for a question that was let through. `octets`: length of the answer's body. */
+  /** What came back for a question that was let through. `octets`: length of the answer's body; `answers`: its records. */
   observe(
     question: Question,
     client: Uint8Array,
     clientLength: number,
+    profile: DetectorProfile,
     rcode: number,
     octets: number,
+    answers: number,
     nowMs: number,
   ): void;
 }

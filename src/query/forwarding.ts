@@ -6,7 +6,7 @@ import { type Answer, AnswerReader } from '../answer/index.ts';
 import type { AuditLog } from '../audit/index.ts';
 import { Cell, type ResponseCache, type StoredFailure } from '../cache/index.ts';
 import { At, type Counters } from '../metrics/index.ts';
-import type { DenyResponse, Policy } from '../policy/index.ts';
+import type { DenyResponse, Policy, Verdict } from '../policy/index.ts';
 import { Ede, edeOption, Question, Rcode, rcodeName } from '../wire/index.ts';
 import type { AliasJudge, BlockedAlias } from './alias.ts';
 import { clampTtls } from './clamp.ts';
@@ -17,7 +17,7 @@ import type { Exit } from './exit.ts';
 import { Flight, Flights, WaitingList } from './flights.ts';
 import { localMessage } from './local.ts';
 import { denyEnding, type OutcomeName } from './outcome.ts';
-import { type PathLimits, type PathOptions, writeDenial } from './path.ts';
+import { type PathLimits, type PathOptions, profileOf, writeDenial } from './path.ts';
 import { PendingByClient } from './pending.ts';
 import type { Query } from './query.ts';
 import { respondAnswer, respondEmpty } from './respond.ts';
@@ -338,24 +338,48 @@ export class Forwarding {
     for (let query = this.#takeNext(flight); query !== null; query = this.#takeNext(flight)) {
       if (mayAnswer) respondAnswer(query, answer, 0, 0, false, null, this.#cookie(query));
       else writeDenial(query, ending, this.#cookie(query));
-      this.#exit.finish(query, ending, question.name, question.length, mayAnswer ? detail : null, false);
-      this.#detector.observe(
-        question,
-        query.client,
-        query.clientLength,
-        answer.rcode,
-        answer.body.length,
-        this.#exit.wallMs,
-      );
+      if (query.evidence !== null && mayAnswer) {
+        const evidence = this.#audit.renderDetail({ upstream: server, evidence: query.evidence });
+        this.#exit.finish(query, group.tunnelEnding, question.name, question.length, evidence, false);
+      } else {
+        this.#exit.finish(query, ending, question.name, question.length, mayAnswer ? detail : null, false);
+      }
+      this.#observe(query, question, verdict, answer);
       this.#atHand = null;
     }
+  }
+
+  /** The detector learns from what came back. */
+  #observe(query: Query, question: Question, verdict: Verdict, answer: Answer): void {
+    const profile = profileOf(verdict);
+    if (profile === 'off') return;
+    const { rcode, body, answerCount } = answer;
+    const { client, clientLength } = query;
+    this.#detector.observe(
+      question,
+      client,
+      clientLength,
+      profile,
+      rcode,
+      body.length,
+      answerCount,
+      this.#exit.wallMs,
+    );
   }
 
   #firstBlocked(flight: Flight, question: Question, answer: Answer): BlockedAlias | null {
     const { policy } = flight.site;
     const { wallMs } = this.#exit;
     const verdict = policy.judge(flight.group, question, wallMs);
-    return this.#aliases.firstBlocked(policy, flight.group, verdict, flight.name, flight.type, answer, wallMs);
+    return this.#aliases.firstBlocked(
+      policy,
+      flight.group,
+      verdict,
+      flight.name,
+      flight.type,
+      answer,
+      wallMs,
+    );
   }
 
   #denyAnswer(flight: Flight, group: GroupView, blocked: BlockedAlias): void {

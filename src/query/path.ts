@@ -18,7 +18,7 @@ import type { Verdict } from '../policy/index.ts';
 import { HEADER_LENGTH, isResponse, Question, Rrtype } from '../wire/index.ts';
 import { AliasJudge } from './alias.ts';
 import type { TtlBounds } from './clamp.ts';
-import type { Clock, Detector, PathUpstreams } from './contract.ts';
+import type { Clock, Detector, DetectorProfile, PathUpstreams } from './contract.ts';
 import { Cookies } from './cookie.ts';
 import { answerTexts } from './describe.ts';
 import { Exit } from './exit.ts';
@@ -100,7 +100,9 @@ export class QueryPath {
     this.#cookies = new Cookies(options.cookieSecret);
     this.#exit = new Exit(options.audit, options.counters, options.clock);
     this.#aliases = new AliasJudge(options.hashSeed);
-    this.#forwarding = new Forwarding(options, this.#exit, this.#aliases, this.#cookies, () => this.#endTurnSoon());
+    this.#forwarding = new Forwarding(options, this.#exit, this.#aliases, this.#cookies, () =>
+      this.#endTurnSoon(),
+    );
   }
 
   /** Queries that wait for an upstream. */
@@ -223,19 +225,15 @@ export class QueryPath {
     const cell = this.#cache.find(question, variant);
     if (cell !== undefined && this.#serve(query, group, verdict, cell)) return;
 
-    const profile = verdict.action === 'allow' ? verdict.rule.profile : (verdict.rule?.profile ?? 'default');
+    const profile = profileOf(verdict);
     const alarm =
       profile === 'off'
         ? null
-        : this.#detector.check(
-            question,
-            query.client,
-            query.clientLength,
-            query.group,
-            profile,
-            this.#exit.wallMs,
-          );
-    if (alarm !== null) return this.#stop(query, group, alarm.evidence);
+        : this.#detector.check(question, query.client, query.clientLength, profile, this.#exit.wallMs);
+    if (alarm !== null) {
+      if (group.denyTunnels) return this.#stop(query, group, alarm.evidence);
+      query.evidence = alarm.evidence;
+    }
 
     this.#counters.columns[At.cacheMisses]++;
     this.#forwarding.forward(query, question, variant, verdict.pool, cell);
@@ -321,6 +319,10 @@ export class QueryPath {
 }
 
 const NO_OCTETS = new Uint8Array(0);
+
+/** How closely names under this verdict are watched. */
+export const profileOf = (verdict: Verdict): DetectorProfile =>
+  verdict.action === 'local' ? 'off' : (verdict.rule?.profile ?? 'default');
 
 /** Writes what a denied client gets. `drop` leaves rcode −1: nothing is sent. */
 export function writeDenial(query: Query, ending: Ending, cookie: Uint8Array): void {

@@ -59,6 +59,8 @@ export class Query {
   site: Site;
   group = -1;
   verdict: Verdict | null = null;
+  /** What the detector found, where the group only wants it recorded; null otherwise. */
+  evidence: readonly string[] | null = null;
 
   /** Rcode of the response, −1 when none is sent. */
   rcode = -1;
@@ -122,6 +124,7 @@ export class Query {
     this.cookieLength = 0;
     this.group = -1;
     this.verdict = null;
+    this.evidence = null;
     this.rcode = -1;
     this.nextInFlight = null;
   }

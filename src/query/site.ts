@@ -9,6 +9,8 @@ import { allowEnding, denyEnding, type Ending, endingOf, type OutcomeName } from
 export interface SiteLimits {
   readonly clientDeadlineMs: number;
   readonly forwarderDeadlineMs: number;
+  /** What alarms of the detector do in groups that enforce; groups that observe only record them. */
+  readonly denyTunnels: boolean;
 }
 
 /** One group of a site: its endings are made when they are first needed, one for each verdict. */
@@ -17,7 +19,9 @@ export class GroupView {
   /** Stable over reloads for the same group name: part of the cache key. */
   readonly view: number;
   readonly deadlineMs: number;
+  readonly denyTunnels: boolean;
   readonly #audit: AuditLog;
+  #tunnelEnding: Ending | null = null;
   readonly #byVerdict = new Map<Verdict, Ending>();
   readonly #byOutcome = new Map<OutcomeName, Ending>();
 
@@ -25,7 +29,14 @@ export class GroupView {
     this.description = description;
     this.view = view;
     this.deadlineMs = description.forwarder ? limits.forwarderDeadlineMs : limits.clientDeadlineMs;
+    this.denyTunnels = limits.denyTunnels && description.mode === 'enforce';
     this.#audit = audit;
+  }
+
+  /** An answered query that the detector would have stopped. */
+  get tunnelEnding(): Ending {
+    this.#tunnelEnding ??= allowEnding(this.description.name, null, 'tunnel', this.#audit);
+    return this.#tunnelEnding;
   }
 
   /** How a query with this verdict ends when nothing else stops it. */

@@ -197,7 +197,11 @@ export class UnboundUpstream {
     const child = spawn('unbound', ['-d', '-c', join(directory, 'unbound.conf')], { stdio: 'ignore' });
     const upstream = new UnboundUpstream(port, child, directory);
     for (let i = 0; i < 100; i++) {
-      const { code } = await run('dig', ['@127.0.0.1', '-p', String(port), '+tries=1', '+timeout=1', '.', 'NS'], 3000);
+      const { code } = await run(
+        'dig',
+        ['@127.0.0.1', '-p', String(port), '+tries=1', '+timeout=1', '.', 'NS'],
+        3000,
+      );
       if (code === 0) return upstream;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }

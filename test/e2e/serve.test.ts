@@ -46,24 +46,36 @@ describe.each(['native', 'portable'] as const)('serving with the %s engine', (io
     await upstream?.stop();
   });
 
-  test.runIf(hasDig && hasUnbound)('an allowed name is answered through the upstream, then from the cache', async () => {
-    expect((await serving.dig('www.example.com', '+short')).stdout).toBe('192.0.2.1\n');
-    expect((await serving.dig('WWW.example.com', 'AAAA', '+short')).stdout).toBe('2001:db8::1\n');
-    expect((await serving.dig('WWW.example.com', '+short')).stdout).toBe('192.0.2.1\n');
-    const entries = serving.entries().filter(({ qname, qtype }) => qname === 'www.example.com' && qtype === 'A');
-    expect(entries).toMatchObject([
-      { verdict: 'allow', rule: 'work/allow/0', cached: false, upstream: `127.0.0.1:${upstream.port}` },
-      { verdict: 'allow', rule: 'work/allow/0', cached: true, answers: ['A 192.0.2.1'] },
-    ]);
-  });
+  test.runIf(hasDig && hasUnbound)(
+    'an allowed name is answered through the upstream, then from the cache',
+    async () => {
+      expect((await serving.dig('www.example.com', '+short')).stdout).toBe('192.0.2.1\n');
+      expect((await serving.dig('WWW.example.com', 'AAAA', '+short')).stdout).toBe('2001:db8::1\n');
+      expect((await serving.dig('WWW.example.com', '+short')).stdout).toBe('192.0.2.1\n');
+      const entries = serving
+        .entries()
+        .filter(({ qname, qtype }) => qname === 'www.example.com' && qtype === 'A');
+      expect(entries).toMatchObject([
+        { verdict: 'allow', rule: 'work/allow/0', cached: false, upstream: `127.0.0.1:${upstream.port}` },
+        { verdict: 'allow', rule: 'work/allow/0', cached: true, answers: ['A 192.0.2.1'] },
+      ]);
+    },
+  );
 
-  test.runIf(hasDig && hasUnbound)('a denied name gets NXDOMAIN, SOA and the reason; its entry is there at once', async () => {
-    const { stdout } = await serving.dig('exfil.bad.example.com');
-    expect(stdout).toContain('status: NXDOMAIN');
-    expect(stdout).toContain('SOA');
-    expect(stdout).toMatch(/EDE: 15 \(Blocked\): \(Known to be bad/);
-    expect(serving.entries().at(-1)).toMatchObject({ qname: 'exfil.bad.example.com', cause: 'denied', rcode: 'NXDOMAIN' });
-  });
+  test.runIf(hasDig && hasUnbound)(
+    'a denied name gets NXDOMAIN, SOA and the reason; its entry is there at once',
+    async () => {
+      const { stdout } = await serving.dig('exfil.bad.example.com');
+      expect(stdout).toContain('status: NXDOMAIN');
+      expect(stdout).toContain('SOA');
+      expect(stdout).toMatch(/EDE: 15 \(Blocked\): \(Known to be bad/);
+      expect(serving.entries().at(-1)).toMatchObject({
+        qname: 'exfil.bad.example.com',
+        cause: 'denied',
+        rcode: 'NXDOMAIN',
+      });
+    },
+  );
 
   test.runIf(hasDig && hasUnbound)('a long answer is truncated over UDP and whole over TCP', async () => {
     const truncated = await serving.dig('big.example.com', '+ignore', '+bufsize=512');
@@ -92,24 +104,30 @@ describe.each(['native', 'portable'] as const)('serving with the %s engine', (io
     expect(serving.entries().at(-1)).toMatchObject({ client: '::1' });
   });
 
-  test.runIf(hasDig && hasUnbound)('a reload is in force when it is confirmed; a faulty one changes nothing', async () => {
-    const post = { method: 'POST', headers: { 'content-type': 'application/json' } };
-    serving.writePolicy(POLICY.replace('+.bad.example.com', '+.example.com'));
-    expect(JSON.parse((await serving.get('/reload', post)).body)).toMatchObject({ ok: true });
-    expect((await serving.dig('www.example.com')).stdout).toContain('NXDOMAIN');
-    serving.writePolicy('sets: {a: {allow: [{name: "*.com"}]}}');
-    const refused = JSON.parse((await serving.get('/reload', post)).body) as { ok: boolean; faults: unknown[] };
-    expect(refused.ok).toBe(false);
-    expect(refused.faults.length).toBeGreaterThan(0);
-    expect((await serving.dig('www.example.com')).stdout).toContain('NXDOMAIN');
-    serving.writePolicy(POLICY);
-    serving.child.kill('SIGHUP');
-    for (let i = 0; i < 100; i++) {
-      if ((await serving.dig('www.example.com', '+short')).stdout === '192.0.2.1\n') break;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    expect((await serving.dig('www.example.com', '+short')).stdout).toBe('192.0.2.1\n');
-  });
+  test.runIf(hasDig && hasUnbound)(
+    'a reload is in force when it is confirmed; a faulty one changes nothing',
+    async () => {
+      const post = { method: 'POST', headers: { 'content-type': 'application/json' } };
+      serving.writePolicy(POLICY.replace('+.bad.example.com', '+.example.com'));
+      expect(JSON.parse((await serving.get('/reload', post)).body)).toMatchObject({ ok: true });
+      expect((await serving.dig('www.example.com')).stdout).toContain('NXDOMAIN');
+      serving.writePolicy('sets: {a: {allow: [{name: "*.com"}]}}');
+      const refused = JSON.parse((await serving.get('/reload', post)).body) as {
+        ok: boolean;
+        faults: unknown[];
+      };
+      expect(refused.ok).toBe(false);
+      expect(refused.faults.length).toBeGreaterThan(0);
+      expect((await serving.dig('www.example.com')).stdout).toContain('NXDOMAIN');
+      serving.writePolicy(POLICY);
+      serving.child.kill('SIGHUP');
+      for (let i = 0; i < 100; i++) {
+        if ((await serving.dig('www.example.com', '+short')).stdout === '192.0.2.1\n') break;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      expect((await serving.dig('www.example.com', '+short')).stdout).toBe('192.0.2.1\n');
+    },
+  );
 
   test.runIf(hasUnbound)('HTTP says how it is', async () => {
     expect(await serving.get('/healthz')).toMatchObject({ status: 200 });
@@ -122,17 +140,20 @@ describe.each(['native', 'portable'] as const)('serving with the %s engine', (io
 });
 
 describe('without a working upstream', () => {
-  test.runIf(hasDig)('it starts, answers denials and local zones, and says SERVFAIL with EDE for the rest', async () => {
-    const serving = await Serving.start({ policy: POLICY, upstream: '127.0.0.1:9' });
-    try {
-      expect((await serving.dig('x.bad.example.com')).stdout).toContain('status: NXDOMAIN');
-      expect((await serving.dig('home.test', '+short')).stdout).toBe('192.0.2.80\n');
-      expect((await serving.dig('www.example.com')).stdout).toMatch(/status: SERVFAIL[\s\S]*EDE: 2[23] /);
-      expect((await serving.get('/healthz')).status).toBe(200);
-    } finally {
-      expect(await serving.stop()).toBe(0);
-    }
-  });
+  test.runIf(hasDig)(
+    'it starts, answers denials and local zones, and says SERVFAIL with EDE for the rest',
+    async () => {
+      const serving = await Serving.start({ policy: POLICY, upstream: '127.0.0.1:9' });
+      try {
+        expect((await serving.dig('x.bad.example.com')).stdout).toContain('status: NXDOMAIN');
+        expect((await serving.dig('home.test', '+short')).stdout).toBe('192.0.2.80\n');
+        expect((await serving.dig('www.example.com')).stdout).toMatch(/status: SERVFAIL[\s\S]*EDE: 2[23] /);
+        expect((await serving.get('/healthz')).status).toBe(200);
+      } finally {
+        expect(await serving.stop()).toBe(0);
+      }
+    },
+  );
 });
 
 describe('the command line', () => {
@@ -184,8 +205,13 @@ describe('the command line', () => {
       const port = String(serving.port);
       const denied = await sallyport('query', 'x.bad.example.com', '-p', port, '--json');
       expect(denied.code).toBe(3);
-      expect(JSON.parse(denied.stdout)).toMatchObject({ rcode: 'NXDOMAIN', edns: { extendedErrors: [expect.stringContaining('Known to be bad')] } });
-      expect((await sallyport('query', 'home.test', '-p', port, '--tcp', '--short')).stdout).toBe('192.0.2.80\n');
+      expect(JSON.parse(denied.stdout)).toMatchObject({
+        rcode: 'NXDOMAIN',
+        edns: { extendedErrors: [expect.stringContaining('Known to be bad')] },
+      });
+      expect((await sallyport('query', 'home.test', '-p', port, '--tcp', '--short')).stdout).toBe(
+        '192.0.2.80\n',
+      );
     } finally {
       await serving.stop();
     }

@@ -10,7 +10,7 @@ import { ResponseCache } from '../../src/cache/index.ts';
 import { type ReadMessage, readMessage } from '../../src/cli/read-message.ts';
 import { loadSettings } from '../../src/config/index.ts';
 import { createCounters, openCounters } from '../../src/metrics/index.ts';
-import { type Datagram, type DatagramSocket, DATAGRAM_CAPACITY } from '../../src/net/index.ts';
+import { DATAGRAM_CAPACITY, type Datagram, type DatagramSocket } from '../../src/net/index.ts';
 import { loadPolicy } from '../../src/policy-loading.ts';
 import {
   type Asker,
@@ -59,7 +59,14 @@ export interface ReplyText {
 /** Keeps entries as objects; `broken` makes every commit fail, as a full disk does. */
 class MemoryAudit implements AuditLog {
   readonly entries: HeardEntry[] = [];
-  readonly counters: AuditCounters = { entries: 0, octets: 0, commits: 0, failures: 0, refused: 0, rotations: 0 };
+  readonly counters: AuditCounters = {
+    entries: 0,
+    octets: 0,
+    commits: 0,
+    failures: 0,
+    refused: 0,
+    rotations: 0,
+  };
   broken = false;
   #open: HeardEntry[] = [];
 
@@ -308,7 +315,9 @@ export class House {
   }
 
   /** Hands datagrams in as one batch and returns what was sent during it. */
-  receive(...messages: { readonly octets: Uint8Array; readonly from?: string; readonly truncated?: boolean }[]): Buffer[] {
+  receive(
+    ...messages: { readonly octets: Uint8Array; readonly from?: string; readonly truncated?: boolean }[]
+  ): Buffer[] {
     const before = this.socket.sent.length;
     const batch: Datagram[] = [];
     for (const { octets, from, truncated } of messages) {
@@ -326,7 +335,10 @@ export class House {
 
   /** Asks; the response when it came at once, else null. */
   ask(name: string, text: QueryText = {}): ReadMessage | null {
-    const [sent] = this.receive({ octets: queryOctets(name, text), ...(text.from ? { from: text.from } : {}) });
+    const [sent] = this.receive({
+      octets: queryOctets(name, text),
+      ...(text.from ? { from: text.from } : {}),
+    });
     return sent === undefined ? null : read(sent);
   }
 
@@ -369,7 +381,11 @@ export class House {
         this.#views.set(group, view);
         return view;
       };
-      const limits = { clientDeadlineMs: this.#limits.clientDeadlineMs, forwarderDeadlineMs: 1800 };
+      const limits = {
+        clientDeadlineMs: this.#limits.clientDeadlineMs,
+        forwarderDeadlineMs: 1800,
+        denyTunnels: true,
+      };
       return new Site(compiled.policy, viewOf, limits, this.audit);
     } finally {
       rmSync(directory, { recursive: true });

@@ -37,7 +37,9 @@ describe('a denied query', () => {
     const response = house.ask('www.bad.example.com');
     expect(response).toMatchObject({ rcode: 'NXDOMAIN', flags: ['qr', 'rd', 'ra'] });
     expect(response?.authority).toMatchObject([{ type: 'SOA', ttl: 10, name: 'www.bad.example.com' }]);
-    expect(response?.edns?.extendedErrors[0]).toContain('15 (blocked): Known to be bad. (rule work/deny/0); ask net@example.com');
+    expect(response?.edns?.extendedErrors[0]).toContain(
+      '15 (blocked): Known to be bad. (rule work/deny/0); ask net@example.com',
+    );
     expect(house.asked).toEqual([]);
     expect(house.lastEntry).toMatchObject({
       qname: 'www.bad.example.com',
@@ -51,10 +53,28 @@ describe('a denied query', () => {
 
   test.each([
     { what: 'not listed', name: 'exfil.example.net', type: 'A', rcode: 'NXDOMAIN', cause: 'not-listed' },
-    { what: 'a type that no rule names', name: 'www.example.com', type: 'TXT', rcode: 'NOERROR', cause: 'type' },
-    { what: 'above an allowed name', name: 'allowed.example.net', type: 'A', rcode: 'NOERROR', cause: 'ancestor' },
+    {
+      what: 'a type that no rule names',
+      name: 'www.example.com',
+      type: 'TXT',
+      rcode: 'NOERROR',
+      cause: 'type',
+    },
+    {
+      what: 'above an allowed name',
+      name: 'allowed.example.net',
+      type: 'A',
+      rcode: 'NOERROR',
+      cause: 'ancestor',
+    },
     { what: 'the root', name: '.', type: 'NS', rcode: 'NOERROR', cause: 'ancestor' },
-    { what: 'odd octets in the name', name: 'a\\032b.example.com', type: 'A', rcode: 'NXDOMAIN', cause: 'characters' },
+    {
+      what: 'odd octets in the name',
+      name: 'a\\032b.example.com',
+      type: 'A',
+      rcode: 'NXDOMAIN',
+      cause: 'characters',
+    },
   ])('$what: $rcode', ({ name, type, rcode, cause }) => {
     const house = new House(POLICY);
     expect(house.ask(name, { type })).toMatchObject({ rcode, answer: [] });
@@ -200,7 +220,10 @@ describe('negative and failing upstreams', () => {
     house.ask('gone.example.com');
     house.asked[0].answer({ rcode: 3, authority: [soa] });
     const [first] = await house.heard();
-    expect(first).toMatchObject({ rcode: 'NXDOMAIN', authority: [{ type: 'SOA', ttl: 60, name: 'example.com' }] });
+    expect(first).toMatchObject({
+      rcode: 'NXDOMAIN',
+      authority: [{ type: 'SOA', ttl: 60, name: 'example.com' }],
+    });
     house.pass(59_000);
     expect(house.ask('gone.example.com')).toMatchObject({ rcode: 'NXDOMAIN', authority: [{ ttl: 1 }] });
     house.pass(1_000);
@@ -287,7 +310,12 @@ describe('negative and failing upstreams', () => {
     const house = new House(POLICY, { slots: 70, limits: { pendingPerClient: 1000 } });
     for (let i = 0; i < 10; i++) house.ask(`w${i}.example.com`, { id: i });
     const given = await house.heard();
-    expect(given.map(({ id, rcode }) => `${id} ${rcode}`)).toEqual(['0 SERVFAIL', '1 SERVFAIL', '2 SERVFAIL', '3 SERVFAIL']);
+    expect(given.map(({ id, rcode }) => `${id} ${rcode}`)).toEqual([
+      '0 SERVFAIL',
+      '1 SERVFAIL',
+      '2 SERVFAIL',
+      '3 SERVFAIL',
+    ]);
     expect(house.lastEntry).toMatchObject({ cause: 'overload' });
     expect(house.socket.freeSlots).toBe(64);
   });
@@ -298,10 +326,18 @@ describe('alias chains', () => {
     const house = new House(POLICY);
     house.ask('www.example.com');
     house.asked[0].answer({
-      answer: ['www.example.com 60 CNAME cdn.example.org', A('evil.example.com'), A('cdn.example.org'), A('other.example.org')],
+      answer: [
+        'www.example.com 60 CNAME cdn.example.org',
+        A('evil.example.com'),
+        A('cdn.example.org'),
+        A('other.example.org'),
+      ],
     });
     const [response] = await house.heard();
-    expect(response.answer.map(({ name, type }) => `${name} ${type}`)).toEqual(['www.example.com CNAME', 'cdn.example.org A']);
+    expect(response.answer.map(({ name, type }) => `${name} ${type}`)).toEqual([
+      'www.example.com CNAME',
+      'cdn.example.org A',
+    ]);
     expect(house.lastEntry.answers).toEqual(['CNAME cdn.example.org', 'A 192.0.2.99']);
   });
 
@@ -333,12 +369,18 @@ describe('alias chains', () => {
     const house = new House(POLICY);
     house.ask('www.example.com');
     house.asked[0].answer({
-      answer: ['www.example.com 60 CNAME db.corp.test-routes.example.net', A('db.corp.test-routes.example.net', '203.0.113.66')],
+      answer: [
+        'www.example.com 60 CNAME db.corp.test-routes.example.net',
+        A('db.corp.test-routes.example.net', '203.0.113.66'),
+      ],
     });
     expect(house.asked[1]).toMatchObject({ name: 'db.corp.test-routes.example.net', pool: 'vpc' });
     house.asked[1].answer({ answer: [A('db.corp.test-routes.example.net', '10.0.0.9')] });
     const [response] = await house.heard();
-    expect(response.answer.map(({ rdata }) => rdata)).toEqual(['db.corp.test-routes.example.net', '10.0.0.9']);
+    expect(response.answer.map(({ rdata }) => rdata)).toEqual([
+      'db.corp.test-routes.example.net',
+      '10.0.0.9',
+    ]);
   });
 
   test('an upstream that does not follow aliases is asked for the target', async () => {
@@ -355,12 +397,21 @@ describe('alias chains', () => {
   });
 
   test.each([
-    { what: 'a loop', answer: ['www.example.com 60 CNAME b.example.com', 'b.example.com 60 CNAME www.example.com'] },
+    {
+      what: 'a loop',
+      answer: ['www.example.com 60 CNAME b.example.com', 'b.example.com 60 CNAME www.example.com'],
+    },
     { what: 'a loop onto itself', answer: ['www.example.com 60 CNAME www.example.com'] },
-    { what: 'two aliases', answer: ['www.example.com 60 CNAME b.example.com', 'www.example.com 60 CNAME c.example.com'] },
+    {
+      what: 'two aliases',
+      answer: ['www.example.com 60 CNAME b.example.com', 'www.example.com 60 CNAME c.example.com'],
+    },
     {
       what: 'a chain of fifty',
-      answer: Array.from({ length: 50 }, (_, i) => `${i === 0 ? 'www' : `c${i}`}.example.com 60 CNAME c${i + 1}.example.com`),
+      answer: Array.from(
+        { length: 50 },
+        (_, i) => `${i === 0 ? 'www' : `c${i}`}.example.com 60 CNAME c${i + 1}.example.com`,
+      ),
     },
   ])('$what is SERVFAIL', async ({ answer }) => {
     const house = new House(POLICY);
@@ -374,9 +425,18 @@ describe('alias chains', () => {
 describe('local zones', () => {
   test('are answered with authority', () => {
     const house = new House(POLICY);
-    expect(house.ask('www.home.example.net')).toMatchObject({ rcode: 'NOERROR', flags: ['qr', 'aa', 'rd', 'ra'] });
-    expect(house.ask('nothing.home.example.net')).toMatchObject({ rcode: 'NXDOMAIN', authority: [{ type: 'SOA' }] });
-    expect(house.ask('home.example.net', { type: 'MX' })).toMatchObject({ rcode: 'NOERROR', authority: [{ type: 'SOA' }] });
+    expect(house.ask('www.home.example.net')).toMatchObject({
+      rcode: 'NOERROR',
+      flags: ['qr', 'aa', 'rd', 'ra'],
+    });
+    expect(house.ask('nothing.home.example.net')).toMatchObject({
+      rcode: 'NXDOMAIN',
+      authority: [{ type: 'SOA' }],
+    });
+    expect(house.ask('home.example.net', { type: 'MX' })).toMatchObject({
+      rcode: 'NOERROR',
+      authority: [{ type: 'SOA' }],
+    });
     expect(house.ask('home.example.net', { rd: false })?.answer).toHaveLength(1);
     expect(house.asked).toEqual([]);
     expect(house.lastEntry).toMatchObject({ verdict: 'local' });
@@ -388,7 +448,10 @@ describe('local zones', () => {
     expect(house.asked[0]).toMatchObject({ name: 'www.example.com', pool: 'default' });
     house.asked[0].answer({ answer: [A('www.example.com')] });
     const [response] = await house.heard();
-    expect(response.answer.map(({ type, rdata }) => `${type} ${rdata}`)).toEqual(['CNAME www.example.com', 'A 192.0.2.99']);
+    expect(response.answer.map(({ type, rdata }) => `${type} ${rdata}`)).toEqual([
+      'CNAME www.example.com',
+      'A 192.0.2.99',
+    ]);
   });
 
   test('an alias out of the zone to a denied name is not asked', () => {
@@ -476,7 +539,9 @@ describe('sizes', () => {
   test('never more than 1232 octets, whatever is advertised', async () => {
     const house = new House(POLICY);
     house.ask('big.example.com', { edns: 4096 });
-    house.asked[0].answer({ answer: Array.from({ length: 100 }, (_, i) => A('big.example.com', `192.0.2.${i}`)) });
+    house.asked[0].answer({
+      answer: Array.from({ length: 100 }, (_, i) => A('big.example.com', `192.0.2.${i}`)),
+    });
     expect((await house.heard())[0].flags).toContain('tc');
   });
 });

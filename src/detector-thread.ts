@@ -1,0 +1,104 @@
+/** The detector thread as the control thread has it: started, connected to data threads, saved, ended. */
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import type { Log } from './control/index.ts';
+import type { DetectMemory, Verdict } from './detect/index.ts';
+import type { DetectorStart, FromDetector, ToDetector } from './detector.ts';
+import { openDetectorState, saveDetectorState } from './detector-state.ts';
+
+const SAVE_EVERY_MS = 10 * 60_000;
+/** Verdicts kept for `/api/state`; all of them stand in the log. */
+const VERDICTS_MAX = 1000;
+const RESTART_AFTER_MS = 1000;
+
+export class Detection {
+  readonly seed: number;
+  readonly memory: DetectMemory;
+  readonly verdicts: { readonly zone: string; readonly verdict: Verdict }[] = [];
+  readonly #directory: string;
+  readonly #log: Log;
+  readonly #timer: NodeJS.Timeout;
+  #worker: Worker;
+  #slow: DetectorStart['state'];
+  #closing = false;
+  /** Told when the thread was started anew: the old channels are dead. */
+  readonly #onRestart: () => void;
+
+  /** Reads the state of `directory` and starts the thread. */
+  constructor(directory: string, log: Log, onRestart: () => void) {
+    this.#onRestart = onRestart;
+    this.#directory = directory;
+    this.#log = log;
+    const { seed, memory, slow, forgotten } = openDetectorState(directory);
+    if (forgotten !== null) log.warn({ directory, why: forgotten }, 'the detector begins without its memory');
+    this.seed = seed;
+    this.memory = memory;
+    this.#slow = slow;
+    this.#worker = this.#start();
+    this.#timer = setInterval(() => this.#tell({ kind: 'save' }), SAVE_EVERY_MS);
+    this.#timer.unref();
+  }
+
+  /** A new data thread's end of a channel to the detector thread. */
+  connect(): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    this.#worker.postMessage({ kind: 'thread', port: port1 } satisfies ToDetector, [port1]);
+    return port2;
+  }
+
+  /** Saves and ends the thread. Call it when the data threads have ended. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    clearInterval(this.#timer);
+    const ended = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
+    this.#tell({ kind: 'stop' });
+    await ended;
+  }
+
+  #start(): Worker {
+    const start: DetectorStart = { memory: this.memory, seed: this.seed, state: this.#slow };
+    const worker = new Worker(new URL('./detector.js', import.meta.url), { workerData: start });
+    worker.on('message', (message: FromDetector) => this.#hear(message));
+    worker.on('error', (error) => this.#log.error({ err: error }, 'the detector thread failed'));
+    worker.on('exit', () => {
+      if (this.#closing) return;
+      // The fast paths go on judging; only the long view is missing until it is back.
+      this.#log.error({}, 'the detector thread ended; it is started again');
+      setTimeout(() => {
+        if (this.#closing) return;
+        this.#worker = this.#start();
+        this.#onRestart();
+      }, RESTART_AFTER_MS).unref();
+    });
+    return worker;
+  }
+
+  #hear(message: FromDetector): void {
+    if (message.kind === 'state') {
+      this.#slow = message.state;
+      this.#save();
+      return;
+    }
+    const { verdict, zone } = message;
+    this.verdicts.push({ zone, verdict });
+    if (this.verdicts.length > VERDICTS_MAX) this.verdicts.shift();
+    const { scope, action, rule, scoreBits, untilMs, evidence } = verdict;
+    const until = new Date(untilMs).toISOString();
+    this.#log.warn(
+      { zone, scope, action, rule, bits: Math.round(scoreBits), until, evidence },
+      'tunnel verdict',
+    );
+  }
+
+  #save(): void {
+    if (this.#slow === null) return;
+    try {
+      saveDetectorState(this.#directory, this.seed, this.memory, this.#slow);
+    } catch (error) {
+      this.#log.warn({ err: error, directory: this.#directory }, 'the state of the detector cannot be saved');
+    }
+  }
+
+  #tell(message: ToDetector): void {
+    this.#worker.postMessage(message);
+  }
+}
