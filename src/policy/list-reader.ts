@@ -10,6 +10,7 @@
 import { domainToASCII } from 'node:url';
 import { hashLabel, NAME_LENGTH_MAX, NameError, nameOctets } from '../wire/index.ts';
 import { EntryKind } from './layout.ts';
+import { printable } from './printable.ts';
 
 export type ReportLine = (line: number, problem: string, instead: string) => void;
 
@@ -317,11 +318,7 @@ const isAscii = (text: string): boolean => /^[\x21-\x7e]*$/.test(text);
 
 const bareHost = (text: string): string => /^(?:[a-z]+:\/\/)?([^/:@]+)/i.exec(text)?.[1] ?? 'example.com';
 
-/** Text of a line for a report: bounded, and without anything that could forge a line of a log. */
-export const shorten = (text: string): string => {
-  const plain = text.replace(/[^\x20-\x7e\u00a0-\uffff]/g, '?');
-  return plain.length > 60 ? `${plain.slice(0, 60)}…` : plain;
-};
+const shorten = (text: string): string => printable(text, 60);
 
 export const byteOrderMarkLength = (octets: Uint8Array): number =>
   octets[0] === 0xef && octets[1] === 0xbb && octets[2] === 0xbf ? 3 : 0;

@@ -2,6 +2,7 @@
 import { nameText } from '../wire/index.ts';
 import { EntryKind } from './layout.ts';
 import { LineReader, type ListedName, type ReportLine } from './list-reader.ts';
+import { printable } from './printable.ts';
 import type { ListFault, ListSource } from './source.ts';
 import { ZoneListReader } from './zone-list-reader.ts';
 
@@ -21,6 +22,8 @@ export interface ListSummary {
 
 /** More would bury the one that matters. */
 export const FAULTS_PER_LIST_MAX = 20;
+
+const FAULT_TEXT_MAX = 200;
 
 /** A list of which this share or more cannot be read is taken to be of another format. */
 const BAD_SHARE_MAX = 0.1;
@@ -49,7 +52,13 @@ export function readList(
   };
   const report: ReportLine = (line, problem, instead) => {
     badLines++;
-    add({ severity: 'warning', file, line, problem, instead });
+    add({
+      severity: 'warning',
+      file,
+      line,
+      problem: printable(problem, FAULT_TEXT_MAX),
+      instead: printable(instead, FAULT_TEXT_MAX),
+    });
   };
   const reader = openList(list, report);
   const mustGuard = action === 'allow' && judgeWildcard !== undefined;

@@ -2,6 +2,7 @@
 import { isAtOrBelow, nameText, Rrtype, sameName, typeName, typeOf } from '../wire/index.ts';
 import type { LocalRrset } from './contract.ts';
 import { join, nameAt, RecordError, splitWords, stringOctets, ttlSeconds, type Word } from './master-line.ts';
+import { printable } from './printable.ts';
 import { rdataOf } from './rdata-text.ts';
 import type { RecordFault } from './source.ts';
 
@@ -39,7 +40,11 @@ export function parseLocalZone(zone: Uint8Array, ttl: number, lines: readonly st
       records.push({ ...record, index });
     } catch (error) {
       if (!(error instanceof RecordError)) throw error;
-      faults.push({ index, problem: `record "${line.trim()}": ${error.message}`, instead: error.instead });
+      faults.push({
+        index,
+        problem: `record "${printable(line.trim(), 80)}": ${printable(error.message, 200)}`,
+        instead: printable(error.instead, 200),
+      });
     }
   }
   const rrsets = gather(records);
@@ -66,9 +71,9 @@ export function parseRecord(zone: Uint8Array, ttl: number, line: string): Omit<P
     );
   }
   checkStars(owner);
+  checkPlace(zone, owner, head.type);
   const rdata = rdataOf(head.type, head.rest, zone);
   if (rdata.length > 0xffff) throw new RecordError('is longer than 65,535 octets', 'less');
-  checkPlace(zone, owner, head.type);
   return { owner, type: head.type, ttlSeconds: head.ttlSeconds, rdata };
 }
 

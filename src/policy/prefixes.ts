@@ -5,8 +5,8 @@
  *    10.0.0.0/8 → a, 10.1.0.0/16 → b      starts  0.0.0.0  10.0.0.0  10.1.0.0  10.2.0.0  11.0.0.0
  *                                         groups  −1       a         b         a         −1
  *
- * Addresses are four words of 32 bits; IPv4 is kept at its place in IPv6, ::ffff:0:0/96, because a socket for both
- * families reports it so.
+ * Addresses are four words of 32 bits. IPv4 has a table of its own, so that `::/0` means IPv6 and no more; there it stands
+ * as ::ffff:0:0/96, because a socket for both families reports it so.
  */
 
 export interface PrefixEntry {
@@ -17,21 +17,45 @@ export interface PrefixEntry {
 }
 
 export interface PrefixTable {
+  readonly four: RangeTable;
+  readonly six: RangeTable;
+}
+
+export interface RangeTable {
   /** Four words for each range: its first address. */
   readonly starts: Uint32Array;
   readonly groups: Int32Array;
 }
+
+const isMapped = (a: number, b: number, c: number): boolean => a === 0 && b === 0 && c === 0xffff;
 
 type Words = readonly [number, number, number, number];
 
 const MAPPED: Words = [0, 0, 0xffff, 0];
 
 export function buildPrefixTable(entries: readonly PrefixEntry[]): PrefixTable {
-  const prefixes = entries.map(({ address, prefixLength, group }) => {
+  const prefixes = entries.map(({ address, prefixLength, group }): Prefix => {
     const length = address.length === 4 ? prefixLength + 96 : prefixLength;
     const words = mask(wordsOf(address), length);
     return { words, length, group, end: next(words, length) };
   });
+  const isFour = ({ words, length }: Prefix): boolean =>
+    length >= 96 && isMapped(words[0], words[1], words[2]);
+  return {
+    four: buildRangeTable(prefixes.filter(isFour)),
+    six: buildRangeTable(prefixes.filter((prefix) => !isFour(prefix))),
+  };
+}
+
+interface Prefix {
+  readonly words: Words;
+  readonly length: number;
+  readonly group: number;
+  /** The first address behind it, or null at the end of the address space. */
+  readonly end: Words | null;
+}
+
+function buildRangeTable(prefixes: readonly Prefix[]): RangeTable {
   const starts: Words[] = [[0, 0, 0, 0], ...prefixes.map((prefix) => prefix.words)];
   for (const { end } of prefixes) if (end !== null) starts.push(end);
   starts.sort(compare);
@@ -75,7 +99,7 @@ export function findGroup(table: PrefixTable, address: Uint8Array, length: numbe
   } else {
     return -1;
   }
-  const { starts, groups } = table;
+  const { starts, groups } = isMapped(a, b, c) ? table.four : table.six;
   let low = 0;
   let high = groups.length - 1;
   while (low < high) {

@@ -3,7 +3,7 @@
  * once; only when the estimate of their number was wrong is the table laid out anew.
  */
 import { sameName } from '../wire/index.ts';
-import { NameTable, type TableLayout } from './layout.ts';
+import type { TableLayout } from './layout.ts';
 
 /** Above this share of slots in use a table is laid out anew; a failing probe then looks at about five slots. */
 const FILL_MAX = 0.68;
@@ -178,10 +178,6 @@ export class TableBuilder {
     this.#names = names;
   }
 }
-
-/** The finished table for a reader. */
-export const openTable = (memory: SharedArrayBuffer, layout: TableLayout): NameTable =>
-  new NameTable(memory, layout);
 
 /** A multiple of four, because cells and chains are read as int32. */
 const align = (at: number): number => (at + 3) & ~3;

@@ -13,13 +13,12 @@
  */
 import { isAtOrBelow, nameLength, nameText, sameName } from '../wire/index.ts';
 import { EntryKind } from './layout.ts';
-import { byteOrderMarkLength, type ListAction, ListedName, type ReportLine, shorten } from './list-reader.ts';
+import { byteOrderMarkLength, type ListAction, ListedName, type ReportLine } from './list-reader.ts';
 import { nameAt, RecordError, ttlSeconds } from './master-line.ts';
 
 const ROOT = Uint8Array.of(0);
 const LF = 10;
 const TAB = 9;
-const CR = 13;
 const BLANK = 32;
 const QUOTE = 34;
 const OPEN = 40;
@@ -86,7 +85,7 @@ export class ZoneListReader extends ListedName {
         if (count > 0) break;
         this.line = this.#nextLine;
         this.#isOwnerOmitted = octets[at] === BLANK || octets[at] === TAB;
-      } else if (octet === BLANK || octet === TAB || octet === CR) {
+      } else if (octet <= BLANK) {
         at++;
       } else if (octet === SEMICOLON) {
         const lineEnd = octets.indexOf(LF, at);
@@ -114,7 +113,7 @@ export class ZoneListReader extends ListedName {
     for (; at < octets.length; at++) {
       const octet = octets[at];
       if (octet === LF) break;
-      if (octet === BACKSLASH) at++;
+      if (octet === BACKSLASH && octets[at + 1] !== LF) at++;
       else if (octet === QUOTE) isInQuotes = !isInQuotes;
       else if (!isInQuotes && (octet <= BLANK || octet === SEMICOLON || octet === OPEN || octet === CLOSE))
         break;
@@ -159,10 +158,7 @@ export class ZoneListReader extends ListedName {
     const directive = this.#text(0).toUpperCase();
     if (directive === '$TTL') return;
     if (directive !== '$ORIGIN' || this.#wordCount < 2) {
-      throw new RecordError(
-        `${shorten(directive)} is not understood`,
-        '$ORIGIN and $TTL only, each with its value',
-      );
+      throw new RecordError(`${directive} is not understood`, '$ORIGIN and $TTL only, each with its value');
     }
     this.#origin = nameAt(this.#text(1), this.#origin);
   }
