@@ -63,8 +63,8 @@ const CONTINUATIONS_MAX = 8;
 /** Frames that ask for work and bring no query, such as PING: so many may be sent before a query earns more. */
 const PATIENCE_MAX = 1000;
 const PATIENCE_PER_QUERY = 10;
-/** Octets of bodies in all that may be on their way to us; a stream alone fits the longest message and its padding. */
-const RECEIVE_WINDOW = 262_144;
+/** Octets of bodies in all that a client may have us keep, and of one of them with its padding. */
+const RECEIVE_WINDOW = 131_072;
 const STREAM_RECEIVE_WINDOW = 131_072;
 const DEFAULT_WINDOW = 65_535;
 const WINDOW_MAX = 0x7fff_ffff;
@@ -283,7 +283,7 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost {
   #forget(exchange: Http2Exchange): void {
     exchange.gone = true;
     this.#streams.delete(exchange.stream);
-    if (exchange.body !== null) exchange.body = null;
+    this.#dropBody(exchange);
     if (this.#blocked.delete(exchange) && exchange.pending !== null) {
       this.#blockedLength -= exchange.pending.length - exchange.pendingAt;
       exchange.pending = null;
@@ -375,8 +375,11 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost {
 
   #frame(type: number, flags: number, stream: number, input: Buffer, at: number, end: number): void {
     // Nothing may come between the parts of a header block, and SETTINGS come first (RFC 9113 sections 3.4 and 4.3).
-    const expected = this.#blockStream === 0 ? this.#settingsSeen || type === FrameType.SETTINGS : false;
-    if (!expected && !(type === FrameType.CONTINUATION && stream === this.#blockStream && stream !== 0)) {
+    const inBlock = this.#blockStream !== 0;
+    const inPlace = inBlock
+      ? stream === this.#blockStream
+      : this.#settingsSeen || type === FrameType.SETTINGS;
+    if (!inPlace || inBlock !== (type === FrameType.CONTINUATION)) {
       this.#fail(ErrorCode.PROTOCOL_ERROR);
       return;
     }
@@ -418,7 +421,8 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost {
 
   #data(flags: number, stream: number, input: Buffer, at: number, end: number): void {
     const length = end - at;
-    // Padding counts in the window although nobody reads it.
+    // Padding counts in the window although nobody reads it. A body is consumed only when its request is complete, so
+    // that what a client makes us keep is bounded by the window of the connection.
     this.#receiveWindow -= length;
     this.#consumed += length;
     if (stream === 0 || stream > this.#lastStream) {
@@ -452,7 +456,10 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost {
     } else if (last && exchange.bodyLength === 0) {
       this.#requestEnded(exchange, input, at, end);
     } else {
-      if (end > at) exchange.addBody(input, at, end);
+      if (end > at) {
+        exchange.addBody(input, at, end);
+        this.#consumed -= end - at;
+      }
       if (last) this.#requestEnded(exchange, exchange.body ?? EMPTY, 0, exchange.bodyLength);
     }
   }
@@ -573,6 +580,12 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost {
     } else {
       this.#handOver(exchange, octets, at, end - at);
     }
+    this.#dropBody(exchange);
+  }
+
+  #dropBody(exchange: Http2Exchange): void {
+    this.#consumed += exchange.bodyLength;
+    exchange.bodyLength = 0;
     exchange.body = null;
   }
 
@@ -695,9 +708,9 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost {
     if (!this.#deaf && this.#blocked.size > 0) this.#unblock();
   }
 
-  /** Opens the connection's window again when half of it is used. Each stream's is wide enough for any message. */
+  /** Opens the connection's window again when a quarter of it is free again. Each stream's is wide enough for any message. */
   #replenish(): void {
-    if (this.#consumed < RECEIVE_WINDOW / 2 || this.#deaf) return;
+    if (this.#consumed < RECEIVE_WINDOW / 4 || this.#deaf) return;
     writeNumber(this.#output, FrameType.WINDOW_UPDATE, 0, this.#consumed);
     this.#receiveWindow += this.#consumed;
     this.#consumed = 0;
