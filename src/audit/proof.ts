@@ -137,8 +137,8 @@ function isConsistent({ older, newer, path }: ConsistencyProof): boolean {
   // A complete older tree is its own first step.
   const first = index === 0 ? Buffer.from(older.root, 'hex') : steps.shift();
   if (first === undefined) return false;
-  let olderHash = first;
-  let newerHash = first;
+  let olderHash: Buffer = first;
+  let newerHash: Buffer = first;
   for (const step of steps) {
     if (last === 0) return false;
     if (index % 2 === 1 || index === last) {

@@ -1,0 +1,119 @@
+/** What the subcommands of `sallyport audit` share: the directory, filters, times, and a progress bar. */
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
+import { type Filter, segmentNames } from '../audit/index.ts';
+import { typeOf } from '../wire/index.ts';
+
+export const DIRECTORY = 'var/audit';
+
+/** Throws, in words, when there is no log to read. */
+export function requireLog(directory: string): void {
+  if (!existsSync(directory)) {
+    throw new Error(`${directory} does not exist; give the directory of the log (setting audit.directory)`);
+  }
+  if (!statSync(directory).isDirectory())
+    throw new Error(`${directory} is a file; give the directory it lies in`);
+  if (segmentNames(directory).length === 0) throw new Error(`${directory} holds no segments (w0-….ndjson)`);
+}
+
+export interface FilterFlags {
+  readonly name?: string;
+  readonly client?: string;
+  readonly group?: string;
+  readonly verdict?: string;
+  readonly rule?: string;
+  readonly type?: string;
+  readonly rcode?: string;
+  readonly since?: number;
+  readonly until?: number;
+  readonly notes?: boolean;
+}
+
+export const withFilters = (command: Command): Command =>
+  command
+    .option('-n, --name <name>', 'example.com: that name; *.example.com: below it; +.example.com: both')
+    .option('-c, --client <address>', 'client address as it stands in the log')
+    .option('-g, --group <group>', 'group of the client')
+    .option('-v, --verdict <verdict>', 'allow, deny, local, refuse, fail, drop, …')
+    .option('-r, --rule <rule>', 'id of the rule, as base/allow/3')
+    .option('-t, --type <type>', 'query type', readType)
+    .option('--rcode <rcode>', 'response code, as NXDOMAIN')
+    .option('--since <time>', 'not before: 2026-01-31T12:00:00Z, or 15m, 6h, 7d ago', readTime)
+    .option('--until <time>', 'before, written likewise', readTime)
+    .option('--notes', 'records of the log about itself as well (gap, recovered, …)');
+
+export function filterOf(flags: FilterFlags): Filter {
+  const { name, client, group, verdict, rule, type, rcode, since, until, notes } = flags;
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(client === undefined ? {} : { client }),
+    ...(group === undefined ? {} : { group }),
+    ...(verdict === undefined ? {} : { verdict }),
+    ...(rule === undefined ? {} : { rule }),
+    ...(type === undefined ? {} : { qtype: type }),
+    ...(rcode === undefined ? {} : { rcode }),
+    ...(since === undefined ? {} : { sinceMs: since }),
+    ...(until === undefined ? {} : { untilMs: until }),
+    ...(notes === true ? { notes: 'also' as const } : {}),
+  };
+}
+
+function readType(text: string): string {
+  if (typeOf(text) === undefined) throw new InvalidArgumentError('Write for example A, TXT or TYPE65.');
+  return text.toUpperCase();
+}
+
+const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Milliseconds since 1970. Throws InvalidArgumentError. */
+export function readTime(text: string, _previous?: unknown, nowMs = Date.now()): number {
+  const ago = /^(\d+(?:\.\d+)?)([smhd])$/.exec(text);
+  if (ago !== null) return nowMs - Number(ago[1]) * UNITS[ago[2]];
+  const atMs = Date.parse(text);
+  if (Number.isNaN(atMs)) {
+    throw new InvalidArgumentError(
+      'Write a time as 2026-01-31T12:00:00Z, a day as 2026-01-31, or 15m, 6h, 7d ago.',
+    );
+  }
+  return atMs;
+}
+
+export function readCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isSafeInteger(count) || count < 0)
+    throw new InvalidArgumentError('Write a whole number, as 100.');
+  return count;
+}
+
+/** A bar on standard error over the segments of a directory; silent when nobody looks or the work is short. */
+export class Progress {
+  readonly #sizes: ReadonlyMap<string, number>;
+  readonly #total: number;
+  readonly #shown: boolean;
+  #done = 0;
+  #last = '';
+
+  constructor(directory: string) {
+    this.#sizes = new Map(
+      segmentNames(directory).map(({ file }) => [file, statSync(join(directory, file)).size] as const),
+    );
+    this.#total = [...this.#sizes.values()].reduce((sum, size) => sum + size, 0);
+    this.#shown = process.stderr.isTTY === true && this.#total > 64 * 1024 * 1024;
+  }
+
+  /** Another file has been read, or is about to be. */
+  step(file: string): void {
+    this.#done += this.#sizes.get(file) ?? 0;
+    if (!this.#shown) return;
+    const part = this.#total === 0 ? 1 : Math.min(1, this.#done / this.#total);
+    const full = Math.round(part * 30);
+    const text = `[${'='.repeat(full)}${' '.repeat(30 - full)}] ${Math.round(part * 100)} % of ${Math.round(this.#total / 1e6)} MB`;
+    if (text !== this.#last) process.stderr.write(`\r${text}`);
+    this.#last = text;
+  }
+
+  end(): void {
+    if (this.#shown) process.stderr.write(`\r${' '.repeat(this.#last.length)}\r`);
+  }
+}

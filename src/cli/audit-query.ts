@@ -1,0 +1,73 @@
+/** `sallyport audit query`: records that pass filters, or the answer to a question in SQL (through DuckDB). */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { readRecords } from '../audit/index.ts';
+import {
+  DIRECTORY,
+  type FilterFlags,
+  filterOf,
+  Progress,
+  readCount,
+  requireLog,
+  withFilters,
+} from './audit-flags.ts';
+import { mayColour, recordLine } from './audit-lines.ts';
+
+interface Flags extends FilterFlags {
+  readonly limit?: number;
+  readonly count?: boolean;
+  readonly json?: boolean;
+  readonly sql?: string;
+}
+
+export const queryLogCommand = (): Command =>
+  withFilters(
+    new Command('query')
+      .description('print the records that pass; exit 1 when there is none')
+      .argument('[directory]', 'where the segments are', DIRECTORY),
+  )
+    .option('-l, --limit <count>', 'stop after so many', readCount)
+    .option('--count', 'only how many there are')
+    .option('--json', 'the lines as they stand in the log')
+    .option('--sql <query>', 'a question to the table "audit", answered by duckdb when it is installed')
+    .action(queryLog);
+
+function queryLog(directory: string, flags: Flags): void {
+  requireLog(directory);
+  if (flags.sql !== undefined) {
+    askDuckDb(directory, flags.sql, flags.json === true);
+    return;
+  }
+  const progress = new Progress(directory);
+  const coloured = mayColour();
+  const limit = flags.limit ?? Number.POSITIVE_INFINITY;
+  let count = 0;
+  let text = '';
+  for (const found of readRecords(directory, filterOf(flags), (file) => progress.step(file))) {
+    if (count >= limit) break;
+    count++;
+    if (flags.count) continue;
+    text += `${flags.json ? found.line : recordLine(found, coloured)}\n`;
+    if (text.length > 65_536) {
+      process.stdout.write(text);
+      text = '';
+    }
+  }
+  progress.end();
+  process.stdout.write(flags.count ? `${count}\n` : text);
+  if (count === 0) process.exitCode = 1;
+}
+
+/** DuckDB reads the segments in place, open and compressed ones alike. */
+function askDuckDb(directory: string, sql: string, isJson: boolean): void {
+  const files = join(directory, 'w*.ndjson*').replaceAll("'", "''");
+  const view = `CREATE VIEW audit AS SELECT * FROM read_ndjson_auto('${files}', union_by_name = true, ignore_errors = true, sample_size = -1) WHERE type IS NULL OR type NOT IN ('segment', 'block', 'checkpoint');`;
+  const ran = spawnSync('duckdb', [isJson ? '-json' : '-box', '-c', view, '-c', sql], { stdio: 'inherit' });
+  if (ran.error !== undefined) {
+    throw new Error(
+      '--sql needs the program "duckdb" (duckdb.org) in the PATH; without it use the filters (--help)',
+    );
+  }
+  process.exitCode = ran.status ?? 1;
+}

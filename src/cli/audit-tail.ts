@@ -1,0 +1,140 @@
+/** `sallyport audit tail`: the log as it grows, of all workers, with filters. Ends when its reader goes away. */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { type Found, parseLine, predicateOf, readSegment, segmentNames } from '../audit/index.ts';
+import { DIRECTORY, type FilterFlags, filterOf, readCount, requireLog, withFilters } from './audit-flags.ts';
+import { mayColour, recordLine } from './audit-lines.ts';
+
+interface Flags extends FilterFlags {
+  readonly lines: number;
+  readonly follow: boolean;
+  readonly json?: boolean;
+}
+
+const POLL_MS = 150;
+
+export const tailCommand = (): Command =>
+  withFilters(
+    new Command('tail')
+      .description('print the newest records and then each new one')
+      .argument('[directory]', 'where the segments are', DIRECTORY),
+  )
+    .option('-l, --lines <count>', 'how many to begin with', readCount, 10)
+    .option('--no-follow', 'end after those')
+    .option('--json', 'the lines as they stand in the log')
+    .action(tail);
+
+function tail(directory: string, flags: Flags): void {
+  requireLog(directory);
+  const passes = predicateOf(filterOf(flags));
+  const coloured = mayColour();
+  const print = (found: Found): void => {
+    process.stdout.write(`${flags.json ? found.line : recordLine(found, coloured)}\n`);
+  };
+  process.stdout.on('error', () => process.exit(0));
+  const followers = new Map<number, Follower>();
+  const begin: Found[] = [];
+  for (const worker of new Set(segmentNames(directory).map((name) => name.worker))) {
+    const follower = new Follower(directory, worker);
+    followers.set(worker, follower);
+    begin.push(...follower.start().filter(({ record }) => passes(record)));
+  }
+  begin.sort((left, right) => (left.record.time < right.record.time ? -1 : 1));
+  if (flags.lines > 0) begin.slice(-flags.lines).forEach(print);
+  if (!flags.follow) return;
+  setInterval(() => {
+    for (const { worker } of segmentNames(directory)) {
+      if (!followers.has(worker)) followers.set(worker, new Follower(directory, worker));
+    }
+    for (const follower of followers.values()) {
+      for (const found of follower.next()) if (passes(found.record)) print(found);
+    }
+  }, POLL_MS);
+}
+
+const PIECE = 1024 * 1024;
+
+/** Reads one worker's log from where it was last read, over the ends of segments. */
+class Follower {
+  readonly #directory: string;
+  readonly #worker: number;
+  #number = 0;
+  #at = 0;
+  /** Octets of a line whose end has not been read. */
+  #rest = Buffer.alloc(0);
+
+  constructor(directory: string, worker: number) {
+    this.#directory = directory;
+    this.#worker = worker;
+  }
+
+  /** Records of the newest segment and the one before it. */
+  start(): Found[] {
+    const names = this.#names();
+    const newest = names.at(-1);
+    if (newest === undefined) return [];
+    const before = names.at(-2);
+    const found = before === undefined ? [] : this.#split(readSegment(this.#directory, before));
+    this.#rest = Buffer.alloc(0);
+    this.#number = newest.number;
+    return [...found, ...this.#read(newest.file)];
+  }
+
+  /** Records that have come since. */
+  next(): Found[] {
+    const found: Found[] = [];
+    for (const { number, file, compressed } of this.#names()) {
+      if (number < this.#number || compressed) continue;
+      if (number > this.#number) {
+        this.#number = number;
+        this.#at = 0;
+        this.#rest = Buffer.alloc(0);
+      }
+      found.push(...this.#read(file));
+    }
+    return found;
+  }
+
+  #names(): ReturnType<typeof segmentNames> {
+    return segmentNames(this.#directory).filter((name) => name.worker === this.#worker);
+  }
+
+  #read(file: string): Found[] {
+    const found: Found[] = [];
+    let fd: number;
+    try {
+      fd = openSync(join(this.#directory, file), 'r');
+    } catch {
+      // It was removed or compressed between looking and opening.
+      return found;
+    }
+    try {
+      const { size } = fstatSync(fd);
+      // A failed write that was cut off again makes the file shorter than what was read.
+      if (size < this.#at) this.#at = size;
+      while (this.#at < size) {
+        const piece = Buffer.alloc(Math.min(PIECE, size - this.#at));
+        const count = readSync(fd, piece, 0, piece.length, this.#at);
+        if (count === 0) break;
+        this.#at += count;
+        found.push(...this.#split(Buffer.concat([this.#rest, piece.subarray(0, count)])));
+      }
+    } finally {
+      closeSync(fd);
+    }
+    return found;
+  }
+
+  #split(octets: Buffer): Found[] {
+    const found: Found[] = [];
+    let at = 0;
+    for (let end = octets.indexOf(10); end >= 0; end = octets.indexOf(10, at)) {
+      const record = parseLine(octets.toString('utf8', at, end), this.#worker);
+      if (record !== null) found.push(record);
+      at = end + 1;
+    }
+    this.#rest = Buffer.from(octets.subarray(at));
+    return found;
+  }
+}

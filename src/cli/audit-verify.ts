@@ -1,0 +1,72 @@
+/** `sallyport audit verify`: whether the log is what was written. Offline; exit 0 when it is, 1 when it is not. */
+import { existsSync, readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { plainText, verifyAudit } from '../audit/index.ts';
+import { DIRECTORY, Progress, requireLog } from './audit-flags.ts';
+
+interface Flags {
+  readonly key?: string;
+  readonly checkpoint?: readonly string[];
+  readonly json?: boolean;
+}
+
+export const verifyCommand = (): Command =>
+  new Command('verify')
+    .description('check every octet of the log; exit 1 and name the place when something was changed')
+    .argument('[directory]', 'where the segments are', DIRECTORY)
+    .option('-k, --key <file or hex>', 'trusted first public keys: a copy of keys.pub, or 64 hex digits')
+    .option(
+      '-p, --checkpoint <files...>',
+      'checkpoint lines kept elsewhere; without them a missing end may go unseen',
+    )
+    .option('--json', 'as JSON')
+    .action(verify);
+
+function verify(directory: string, flags: Flags): void {
+  if (flags.key === undefined || !existsSync(directory)) requireLog(directory);
+  const progress = new Progress(directory);
+  const report = verifyAudit(directory, {
+    ...(flags.key === undefined ? {} : { keys: readKeys(flags.key) }),
+    checkpoints: (flags.checkpoint ?? []).flatMap((file) => readFileSync(file, 'utf8').split('\n')),
+    onSegment: (file) => progress.step(file),
+  });
+  progress.end();
+  if (!report.ok) process.exitCode = 1;
+  if (flags.json) {
+    console.log(JSON.stringify(report, null, 2));
+    return;
+  }
+  for (const { file, line, offset, what } of report.faults) {
+    console.log(plainText(`${file}:${line}: (octet ${offset}) ${what}`));
+  }
+  for (const remark of report.remarks) console.log(plainText(`note: ${remark}`));
+  for (const one of report.workers) {
+    console.log(
+      `worker ${one.worker}: ${one.segments} segments, records ${one.firstRecord} to ${one.lastRecord}, ${one.checkpoints} signed checkpoints (the last covers record ${one.lastSigned}), root ${one.root.slice(0, 16)}… of ${one.leaves} leaves`,
+    );
+  }
+  const count = report.faults.length;
+  console.log(
+    report.ok ? 'The log is whole.' : `The log is NOT whole: ${count} ${count === 1 ? 'fault' : 'faults'}.`,
+  );
+}
+
+/** First public keys per worker, from a file or from the command line. Throws in words. */
+export function readKeys(text: string): ReadonlyMap<number, string> {
+  if (/^[0-9a-f]{64}$/.test(text)) return new Map([[0, text]]);
+  const keys = new Map<number, string>();
+  readFileSync(text, 'utf8')
+    .split('\n')
+    .forEach((line, i) => {
+      if (line.trim() === '' || line.startsWith('#')) return;
+      const match = /^w(\d+)\s+([0-9a-f]{64})$/.exec(line.trim());
+      if (match === null) {
+        throw new Error(`${text}:${i + 1}: this is no key; write "w0 " and 64 hex digits, as in keys.pub`);
+      }
+      // The first line of a worker is the one that was there first; later ones are of logs begun anew.
+      const worker = Number(match[1]);
+      if (!keys.has(worker)) keys.set(worker, match[2]);
+    });
+  if (keys.size === 0) throw new Error(`${text} holds no key; write "w0 " and 64 hex digits, as in keys.pub`);
+  return keys;
+}

@@ -1,0 +1,20 @@
+/** `sallyport audit`: reading the log, and proving that it is whole. */
+import { Command } from 'commander';
+import { exportCommand } from './audit-export.ts';
+import { checkProofCommand, proveCommand } from './audit-prove.ts';
+import { queryLogCommand } from './audit-query.ts';
+import { statsCommand } from './audit-stats.ts';
+import { tailCommand } from './audit-tail.ts';
+import { verifyCommand } from './audit-verify.ts';
+
+export function auditCommand(): Command {
+  return new Command('audit')
+    .description('read the audit log, and prove that it is whole')
+    .addCommand(verifyCommand())
+    .addCommand(tailCommand())
+    .addCommand(queryLogCommand())
+    .addCommand(statsCommand())
+    .addCommand(exportCommand())
+    .addCommand(proveCommand())
+    .addCommand(checkProofCommand());
+}
