@@ -11,7 +11,7 @@
  * A forwarder sees neither addresses of clients behind another resolver nor names of servers, so the other triggers are
  * counted and left out.
  */
-import { isAtOrBelow, nameLength, nameText, sameName } from '../wire/index.ts';
+import { isAtOrBelow, nameLength, nameText, sameName, typeOf } from '../wire/index.ts';
 import { EntryKind } from './layout.ts';
 import { byteOrderMarkLength, type ListAction, ListedName, type ReportLine } from './list-reader.ts';
 import { nameAt, RecordError, ttlSeconds } from './master-line.ts';
@@ -226,7 +226,10 @@ export class ZoneListReader extends ListedName {
   }
 
   #actionOf(word: number): ListAction | 'data' | 'rpz-tcp-only' {
-    if (!this.#isWord(word, 'CNAME')) return 'data';
+    if (!this.#isWord(word, 'CNAME')) {
+      if (typeOf(this.#text(word)) !== undefined) return 'data';
+      throw new RecordError(`"${this.#text(word)}" is not a type`, '"CNAME ." to deny');
+    }
     if (word + 1 >= this.#wordCount)
       throw new RecordError('is a CNAME without a target', '"CNAME ." to deny');
     const at = this.#wordAt[word + 1];

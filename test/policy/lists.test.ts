@@ -348,8 +348,8 @@ describe('a response policy zone', () => {
     { record: 'a.test 60 IN', problem: 'has no type' },
     { record: '$INCLUDE other', problem: '$INCLUDE is not understood' },
     { record: 'a..test CNAME .', problem: 'an empty label' },
-    { record: 'a.test\u0001CNAME\u007f .', problem: 'has no type' },
-    { record: 'a.test \\', problem: 'has no type' },
+    { record: 'a.test\u0001CNAME\u007f .', problem: '"CNAME?" is not a type' },
+    { record: 'a.test \\', problem: '"\\" is not a type' },
   ])('reports "$record" and reads on', ({ record, problem }) => {
     const list = zone(`${record}\nafter.test CNAME .\n`);
     expect(compileList(list).faults).toMatchObject([
