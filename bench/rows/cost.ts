@@ -55,6 +55,10 @@ export interface Effort {
 /** Servers with a million rules take their time. */
 export const START_TIMEOUT_MS = 120_000;
 
+/** The warm-up ends after so many queries, or after the time of so many rounds: a compiler needs both. */
+const WARM_UP_QUERIES = 400_000;
+const WARM_UP_ROUNDS = 4;
+
 const EXPECTED_RCODE: Readonly<Record<Kind, number>> = { hit: 0, miss: 0, deny: 3, stranger: 3 };
 
 interface Entrant {
@@ -132,10 +136,12 @@ async function measure(row: CostRow, entrant: Entrant, effort: Effort, round: nu
   const { contender, running, port } = entrant;
   const range: NumberRange = { first: entrant.next, count: row.names };
   const before = cpuUs(running.pid);
+  const isWarmUp = round === 0;
   const result = await runLoad({
     port,
     mix: [row.kind],
-    seconds: effort.seconds,
+    seconds: isWarmUp ? effort.seconds * WARM_UP_ROUNDS : effort.seconds,
+    queries: isWarmUp ? WARM_UP_QUERIES : 0,
     window: row.window,
     numbers: { [row.kind]: range },
   });
@@ -153,10 +159,10 @@ async function measure(row: CostRow, entrant: Entrant, effort: Effort, round: nu
     wrong: contender.name === 'echo in C' ? 0 : wrongAnswers(row.kind, result),
     received,
   };
-  if (round > 0) entrant.samples.push(sample);
+  if (!isWarmUp) entrant.samples.push(sample);
   const cost = (sample.userUs + sample.systemUs).toFixed(2);
   const flaws = sample.lost + sample.wrong > 0 ? `, ${sample.lost} lost, ${sample.wrong} wrong` : '';
-  const label = round === 0 ? 'warm-up' : `round ${round}`;
+  const label = isWarmUp ? 'warm-up' : `round ${round}`;
   effort.report(
     `${row.id} ${label}: ${contender.name.padEnd(10)} ${cost.padStart(6)} µs a query, ${Math.round(sample.queriesPerSecond)} queries/s${flaws}`,
   );
