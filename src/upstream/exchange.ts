@@ -11,118 +11,68 @@
  * A reply that does not match is counted and the wait goes on (TuDoor): only the socket's own error or the deadline end
  * a wait early. At most MESSAGES_MAX messages go out for a question, and only as many again as RetryBudget allows.
  */
-import { isTruncated, Rcode } from '../wire/index.ts';
-import { Asked, Attempt, Stock } from './attempt.ts';
+import { copyOctets, isTruncated, Rcode, Rrtype } from '../wire/index.ts';
+import type { Asked, Attempt } from './attempt.ts';
+import { Believer } from './belief.ts';
 import type { Carrier, Loss } from './carrier.ts';
-import { compose } from './compose.ts';
 import type { Asker, UpstreamFailure, UpstreamQuestion } from './contract.ts';
-import { takeCookie } from './habits.ts';
-import { IN_FLIGHT_MAX, MESSAGES_MAX, MISMATCHES_MAX, SENDS_MAX } from './options.ts';
+import { Desk } from './desk.ts';
+import { IN_FLIGHT_MAX, MESSAGES_MAX, MISMATCHES_MAX } from './options.ts';
+import { failureOf, isComplaint, isExtended, newCounters } from './outcome.ts';
 import type { Pool } from './pool.ts';
-import { Match, matchReply, Survey } from './reply.ts';
+import { Sending } from './sending.ts';
 import { PROBE_MS, type Server, type ServerEvents } from './server.ts';
-import { TICK_MS, Wheel } from './wheel.ts';
+import { Ticker } from './ticker.ts';
+import { TICK_MS } from './wheel.ts';
 
-/** How long a socket and id stay known after the asker was told, for replies that come late or twice. */
-const LINGER_MS = 3000;
-/** Beyond so many, questions do not linger: they would take the place of new ones. */
-const LINGERING_MAX = 1024;
-/** A tick that comes so late tells of a pause of the process, not of the upstreams. */
-const STALL_MS = 60;
 /** Wait before a question is looked at again that may not be sent for now. */
 const PAUSE_MS = 50;
-/** Wait for a reply over TCP before the question goes out on it once more, and how often it may. */
-const STREAM_WAIT_MS = 800;
-const FALLBACKS_MAX = 2;
-const RETRANSMIT_MAX_MS = 800;
-
-/** Numbers only grow. */
-export interface ExchangeCounters {
-  questions: number;
-  answered: number;
-  /** By the failure told to the asker. */
-  timeout: number;
-  unreachable: number;
-  unusable: number;
-  overload: number;
-  retransmitted: number;
-  /** Second servers asked before the first had answered. */
-  hedged: number;
-  /** Questions that went over TCP because replies were truncated, missing or doubtful. */
-  overTcp: number;
-  withoutEdns: number;
-  /** Times a retransmission had to wait because the budget was spent. */
-  retriesDenied: number;
-}
+const REPLY_MAX = 0x10000;
+/** Below this a loop copies faster than a view that is made for it. */
+const LOOP_MAX = 256;
 
 export class Exchange implements ServerEvents {
+  readonly counters = newCounters();
   readonly #now: () => number;
-  readonly #all: Asked[] = [];
-  readonly #asked: Stock<Asked>;
-  readonly #attempts: Stock<Attempt>;
-  readonly #wheel: Wheel<Asked>;
-  readonly #survey = new Survey();
-  /** The reply at hand, from position 0 as the contract has it. */
-  readonly #reply = new Uint8Array(0x10000);
-  readonly #pools: Pool[] = [];
-  readonly #poolOf = new Map<Server, Pool>();
-  #timer: NodeJS.Timeout | null = null;
-  #armed = false;
-  #armedMs = 0;
-  #hasYielded = false;
-  readonly #whenDue = (asked: Asked): void => this.#due(asked);
-  #inAsk = false;
-  #flushing = false;
-  #failing: { asker: Asker; failure: UpstreamFailure; server: string }[] = [];
-  readonly #revived = new Set<Server>();
-  #lingering = 0;
-  #closed = false;
   readonly #flushServers: () => void;
-  readonly counters: ExchangeCounters = {
-    questions: 0,
-    answered: 0,
-    timeout: 0,
-    unreachable: 0,
-    unusable: 0,
-    overload: 0,
-    retransmitted: 0,
-    hedged: 0,
-    overTcp: 0,
-    withoutEdns: 0,
-    retriesDenied: 0,
-  };
+  readonly #ticker: Ticker;
+  readonly #desk: Desk;
+  readonly #sending: Sending;
+  readonly #believer = new Believer();
+  /** The reply at hand, from position 0 as the contract has it. */
+  readonly #reply = new Uint8Array(REPLY_MAX);
+  readonly #poolOf = new Map<Server, Pool>();
+  readonly #revived = new Set<Server>();
+  #failing: { asker: Asker; failure: UpstreamFailure; server: string }[] = [];
+  #inAsk = false;
+  #isFlushing = false;
+  #isClosed = false;
 
   constructor(now: () => number, inFlightMax: number | undefined, flushServers: () => void) {
-    const most = inFlightMax ?? IN_FLIGHT_MAX;
     this.#now = now;
     this.#flushServers = flushServers;
-    this.#wheel = new Wheel(now());
-    this.#asked = new Stock(most, () => {
-      const asked = new Asked();
-      this.#all.push(asked);
-      return asked;
-    });
-    this.#attempts = new Stock(most * 3, () => new Attempt());
+    this.#ticker = new Ticker(now, (nowMs) => this.#tick(nowMs));
+    this.#desk = new Desk(inFlightMax ?? IN_FLIGHT_MAX, now(), this.#ticker);
+    this.#sending = new Sending(this.#desk, this.counters, () => this.#flushSoon());
   }
 
-  /** Questions that wait, with those that only linger. */
+  /** Questions that wait, and those that linger. */
   get inFlight(): number {
-    return this.#asked.inUse;
+    return this.#desk.count;
   }
 
   adopt(pool: Pool): void {
-    this.#pools.push(pool);
     for (const server of pool.servers) this.#poolOf.set(server, pool);
   }
 
   ask(pool: Pool, question: UpstreamQuestion, deadlineMs: number, asker: Asker): void {
     this.counters.questions++;
-    const asked = this.#closed ? null : this.#take(pool, deadlineMs, asker);
+    const asked = this.#isClosed ? null : this.#desk.take(pool, asker, deadlineMs);
     if (asked === null) {
       this.#failLater(asker, 'overload', pool.name);
       return;
     }
-    for (let i = 0; i < question.nameLength; i++) asked.name[i] = question.name[i];
+    copyOctets(question.name, 0, asked.name, 0, question.nameLength);
     asked.nameLength = question.nameLength;
     asked.type = question.type;
     asked.dnssecOk = question.dnssecOk;
@@ -138,21 +88,20 @@ export class Exchange implements ServerEvents {
     const pool = this.#poolOf.get(server);
     const nowMs = this.#now();
     const asker: Asker = {
-      answered: () => {
-        server.isProbing = false;
-      },
+      answered: () => server.probeAnswered(),
       failed: (failure) => server.probeFailed(failure === 'unreachable', this.#now()),
     };
-    const asked =
-      pool === undefined || this.#closed ? null : this.#take(pool, nowMs + PROBE_MS - TICK_MS, asker);
+    // Done one tick before the next is due.
+    const deadlineMs = nowMs + PROBE_MS - TICK_MS;
+    const asked = pool === undefined || this.#isClosed ? null : this.#desk.take(pool, asker, deadlineMs);
     if (asked === null) {
-      server.isProbing = false;
+      server.probeAnswered();
       return;
     }
     asked.only = server;
     asked.name[0] = 0;
     asked.nameLength = 1;
-    asked.type = 2;
+    asked.type = Rrtype.NS;
     asked.dnssecOk = false;
     asked.checkingDisabled = false;
     this.#advance(asked, nowMs);
@@ -161,7 +110,18 @@ export class Exchange implements ServerEvents {
   revived(server: Server): void {
     // Handled by the next tick: the reply that showed it is still being worked on.
     this.#revived.add(server);
-    this.#arm();
+    this.#ticker.arm();
+  }
+
+  /** Tells everyone who still waits, and stops the clock. */
+  close(): void {
+    this.#isClosed = true;
+    this.#ticker.stop();
+    const nowMs = this.#now();
+    for (const asked of this.#desk.all) {
+      if (!asked.done) this.#conclude(asked, nowMs);
+      this.#desk.releaseAll(asked);
+    }
   }
 
   // What a reply means.
@@ -170,21 +130,12 @@ export class Exchange implements ServerEvents {
     const { asked, server } = attempt;
     if (asked === null || server === null) return;
     const message = this.#reply;
-    if (length <= 256) for (let i = 0; i < length; i++) message[i] = octets[at + i];
+    if (length <= LOOP_MAX) for (let i = 0; i < length; i++) message[i] = octets[at + i];
     else message.set(octets.subarray(at, at + length));
     const nowMs = this.#now();
-    const overUdp = attempt.carrier === server.ports;
-    const match = matchReply(attempt, message, length);
-    if (
-      match === Match.NONE ||
-      !this.#survey.read(message, attempt.questionEnd, length) ||
-      this.#survey.hasSubnet
-    ) {
-      this.#mismatched(attempt, false, nowMs);
-      return;
-    }
-    if (!this.#believes(attempt, server, match, overUdp, nowMs)) {
-      this.#mismatched(attempt, true, nowMs);
+    const belief = this.#believer.judge(attempt, server, message, length, nowMs);
+    if (belief !== 'believed') {
+      this.#mismatched(attempt, asked, server, belief === 'forged', nowMs);
       return;
     }
     server.heard(nowMs);
@@ -192,65 +143,48 @@ export class Exchange implements ServerEvents {
     attempt.repliesDue--;
     if (asked.done) {
       // The answer came from elsewhere, or this is the echo of a retransmission.
-      if (attempt.repliesDue <= 0) this.#release(attempt);
-      return;
+      if (attempt.repliesDue <= 0) this.#desk.release(attempt);
+    } else if (isTruncated(message)) {
+      this.#truncated(attempt, asked, server, nowMs);
+    } else if (asked.pool?.acceptable?.(message, length) === false) {
+      this.#mismatched(attempt, asked, server, false, nowMs);
+    } else if (asked.only === null && isComplaint(this.#believer.survey.rcode)) {
+      this.#complained(attempt, asked, server, length, nowMs);
+    } else {
+      this.#answered(attempt, asked, server, length, nowMs);
     }
-    if (isTruncated(message)) this.#truncated(attempt, asked, server, overUdp, nowMs);
-    else if (asked.pool?.acceptable?.(message, length) === false) this.#mismatched(attempt, false, nowMs);
-    else this.#judge(attempt, asked, server, length, nowMs);
   }
 
-  #believes(attempt: Attempt, server: Server, match: Match, overUdp: boolean, nowMs: number): boolean {
-    if (attempt.mixedCase && !server.keepsCase.judge(match === Match.EXACT, !overUdp, nowMs)) return false;
-    if (!attempt.cookie) return true;
-    const { cookieAt, cookieLength } = this.#survey;
-    const has = cookieLength > 0 && takeCookie(server.cookie, this.#reply, cookieAt, cookieLength);
-    return server.speaksCookies.judge(has, !overUdp, nowMs);
-  }
-
-  #judge(attempt: Attempt, asked: Asked, server: Server, length: number, nowMs: number): void {
-    const { rcode } = this.#survey;
-    if (rcode === Rcode.BADCOOKIE && (asked.recooked & server.bit) === 0) {
-      asked.recooked |= server.bit;
-      this.#release(attempt);
-      this.#sendOrAdvance(asked, server, server.carrier, nowMs);
-      return;
-    }
-    if (asked.only === null && isComplaint(rcode)) {
-      this.#complained(attempt, asked, server, rcode, length, nowMs);
-      return;
-    }
+  #answered(attempt: Attempt, asked: Asked, server: Server, length: number, nowMs: number): void {
     server.answered++;
     asked.pool?.budget.answered();
-    const trusted = server.isEncrypted;
-    if (attempt.repliesDue <= 0) this.#release(attempt);
-    const asker = this.#settle(asked, nowMs);
-    this.counters.answered++;
-    asker?.answered(this.#reply, length, server.label, trusted);
+    if (asked.only === null) this.counters.answered++;
+    if (attempt.repliesDue <= 0) this.#desk.release(attempt);
+    const asker = this.#desk.settle(asked, nowMs);
+    asker?.answered(this.#reply, length, server.label, server.isEncrypted);
   }
 
   /** The server would not or could not: the next one may, and if none does, the last such reply is handed on. */
-  #complained(
-    attempt: Attempt,
-    asked: Asked,
-    server: Server,
-    rcode: number,
-    length: number,
-    nowMs: number,
-  ): void {
+  #complained(attempt: Attempt, asked: Asked, server: Server, length: number, nowMs: number): void {
+    const { rcode } = this.#believer.survey;
     const hadEdns = attempt.edns;
     const carrier = attempt.carrier as Carrier;
-    this.#release(attempt);
-    if (rcode === Rcode.FORMERR && hadEdns && (asked.plain & server.bit) === 0) {
+    this.#desk.release(attempt);
+    if (rcode === Rcode.BADCOOKIE && this.#recook(asked, server, nowMs)) return;
+    if ((rcode === Rcode.FORMERR || rcode === Rcode.BADVERS) && hadEdns && (asked.plain & server.bit) === 0) {
       asked.plain |= server.bit;
       this.counters.withoutEdns++;
       this.#sendOrAdvance(asked, server, carrier, nowMs);
       return;
     }
     server.errors++;
-    asked.spare = this.#reply.slice(0, length);
-    asked.spareServer = server.label;
-    asked.spareTrusted = server.isEncrypted;
+    if (isExtended(rcode)) {
+      asked.unusable = true;
+    } else {
+      asked.spare = this.#reply.slice(0, length);
+      asked.spareServer = server.label;
+      asked.spareTrusted = server.isEncrypted;
+    }
     if (asked.pool?.hasAnother(asked) === true && !asked.pool.budget.take(asked.messages, nowMs)) {
       this.counters.retriesDenied++;
       if (asked.attempts.length === 0) this.#conclude(asked, nowMs);
@@ -259,9 +193,20 @@ export class Exchange implements ServerEvents {
     this.#advance(asked, nowMs);
   }
 
-  #truncated(attempt: Attempt, asked: Asked, server: Server, overUdp: boolean, nowMs: number): void {
+  /** RFC 7873 section 5.3: once more with the cookie that came along, then over TCP. */
+  #recook(asked: Asked, server: Server, nowMs: number): boolean {
+    if (asked.messages >= MESSAGES_MAX) return false;
+    if ((asked.recooked & server.bit) === 0) {
+      asked.recooked |= server.bit;
+      return this.#sending.send(asked, server, server.carrier, nowMs);
+    }
+    return this.#askOverTcp(asked, server, nowMs);
+  }
+
+  #truncated(attempt: Attempt, asked: Asked, server: Server, nowMs: number): void {
     server.truncated++;
-    this.#release(attempt);
+    const overUdp = attempt.carrier === server.ports;
+    this.#desk.release(attempt);
     if (overUdp && server.streams !== null) {
       this.counters.overTcp++;
       asked.streamed |= server.bit;
@@ -273,35 +218,36 @@ export class Exchange implements ServerEvents {
     this.#advance(asked, nowMs);
   }
 
-  /** `forged`: the question was right, but not the case or cookie that only the server can know. */
-  #mismatched(attempt: Attempt, forged: boolean, nowMs: number): void {
-    const { asked, server } = attempt;
-    if (asked === null || server === null) return;
+  #mismatched(attempt: Attempt, asked: Asked, server: Server, isForged: boolean, nowMs: number): void {
     server.mismatched++;
     asked.unusable = true;
     attempt.mismatches++;
-    const overUdp = attempt.carrier === server.ports;
-    if (!overUdp) return;
+    if (attempt.carrier !== server.ports) return;
     const port = attempt.place;
     const isEnough = attempt.mismatches === MISMATCHES_MAX;
-    // A server that changed its habits shows it over TCP at once.
-    if (!asked.done && (forged || isEnough)) this.#doubt(attempt, asked, server, forged && isEnough, nowMs);
+    // A server that merely changed its habits shows it over TCP, so that is asked at the first sign.
+    if (!asked.done && (isForged || isEnough))
+      this.#doubt(attempt, asked, server, isForged && isEnough, nowMs);
     server.ports?.suspect(port);
   }
 
   /** Asks over TCP what UDP brings doubtful replies to. */
   #doubt(attempt: Attempt, asked: Asked, server: Server, isGuessed: boolean, nowMs: number): void {
     // Somebody who knows id and port is guessing the rest: what comes there is not listened to any more.
-    if (isGuessed) this.#release(attempt);
-    if (server.streams !== null && (asked.streamed & server.bit) === 0 && asked.messages < MESSAGES_MAX) {
-      asked.streamed |= server.bit;
-      this.counters.overTcp++;
-      if (this.#send(asked, server, server.streams, nowMs)) return;
-    }
+    if (isGuessed) this.#desk.release(attempt);
+    if (this.#askOverTcp(asked, server, nowMs) || asked.attempts.length > 0) return;
     // With nothing on its way any more the same server is asked anew, on another port.
-    if (asked.attempts.length > 0) return;
     asked.tried &= ~server.bit;
     this.#advance(asked, nowMs);
+  }
+
+  #askOverTcp(asked: Asked, server: Server, nowMs: number): boolean {
+    const { streams } = server;
+    if (streams === null || (asked.streamed & server.bit) !== 0 || asked.messages >= MESSAGES_MAX)
+      return false;
+    asked.streamed |= server.bit;
+    this.counters.overTcp++;
+    return this.#sending.send(asked, server, streams, nowMs);
   }
 
   flooded(attempts: Attempt[]): void {
@@ -309,7 +255,7 @@ export class Exchange implements ServerEvents {
     for (const attempt of attempts) {
       const { asked, server } = attempt;
       if (asked === null || server === null) continue;
-      if (asked.done) this.#release(attempt);
+      if (asked.done) this.#desk.release(attempt);
       else this.#doubt(attempt, asked, server, true, nowMs);
     }
   }
@@ -318,20 +264,15 @@ export class Exchange implements ServerEvents {
     const { asked, server } = attempt;
     if (asked === null || server === null) return;
     const nowMs = this.#now();
-    this.#release(attempt);
+    const carrier = attempt.carrier as Carrier;
+    this.#desk.release(attempt);
     if (asked.done) return;
     if (loss === 'refused') asked.refused |= server.bit;
     if (loss === 'unusable') asked.unusable = true;
-    // A connection that the server closed while it was idle, or for its own reasons, is worth a second one.
-    if (
-      loss === 'closed' &&
-      (asked.only === null || asked.messages < 2) &&
-      asked.messages < MESSAGES_MAX / 2
-    ) {
-      this.#sendOrAdvance(asked, server, attempt.carrier ?? server.carrier, nowMs);
-      return;
-    }
-    this.#advance(asked, nowMs);
+    // A connection that the server closed because it was idle, or for its own reasons, is worth a second one.
+    const mostAgain = asked.only === null ? MESSAGES_MAX / 2 : 2;
+    if (loss === 'closed' && asked.messages < mostAgain) this.#sendOrAdvance(asked, server, carrier, nowMs);
+    else this.#advance(asked, nowMs);
   }
 
   // What is sent next.
@@ -339,127 +280,66 @@ export class Exchange implements ServerEvents {
   /** Sends the next message, or settles how long to wait. True when something was sent. */
   #advance(asked: Asked, nowMs: number): boolean {
     const pool = asked.pool as Pool;
-    if (asked.messages < MESSAGES_MAX) {
-      // In order means: the first one gets its retransmissions before the second is asked at all.
-      if (pool.strategy === 'ordered' && asked.only === null && this.#resend(asked, nowMs)) return true;
-      for (;;) {
-        const server = pool.choose(asked, nowMs);
-        if (server === null) break;
-        if (asked.attempts.length > 0) this.counters.hedged++;
-        asked.tried |= server.bit;
-        if (this.#send(asked, server, server.carrier, nowMs)) return true;
-      }
-      if (asked.only === null && (this.#resend(asked, nowMs) || this.#fallBack(asked, nowMs))) return true;
-    }
-    if (asked.full && asked.attempts.length === 0 && this.#waitsForRoom(asked)) {
+    if (asked.messages < MESSAGES_MAX && this.#sendNext(asked, pool, nowMs)) return true;
+    const isWaiting = asked.attempts.length > 0;
+    if (!isWaiting && asked.full && pool.hasStreams) {
+      // Their pipelines are full: the question queues by coming back.
       asked.tried = 0;
-      this.#schedule(asked, nowMs + 2 * TICK_MS);
-    } else if (asked.attempts.length > 0 || (asked.only === null && pool.mayRecover())) {
-      this.#schedule(
-        asked,
-        pool.servers.some((server) => server.ports?.isOpening) ? nowMs + TICK_MS : asked.deadlineMs,
-      );
+      this.#desk.schedule(asked, nowMs + 2 * TICK_MS);
+    } else if (pool.isOpening) {
+      this.#desk.schedule(asked, nowMs + TICK_MS);
+    } else if (isWaiting || (asked.only === null && pool.mayRecover)) {
+      this.#desk.schedule(asked, asked.deadlineMs);
     } else if (this.#inAsk) {
-      this.#schedule(asked, nowMs);
+      this.#desk.schedule(asked, nowMs);
     } else {
       this.#conclude(asked, nowMs);
     }
     return false;
   }
 
+  #sendNext(asked: Asked, pool: Pool, nowMs: number): boolean {
+    const isProbe = asked.only !== null;
+    // In order means: the first one gets its retransmissions before the second is asked at all.
+    if (pool.strategy === 'ordered' && !isProbe && this.#sending.resend(asked, nowMs)) return true;
+    for (let server = pool.choose(asked, nowMs); server !== null; server = pool.choose(asked, nowMs)) {
+      asked.tried |= server.bit;
+      const isHedge = asked.attempts.length > 0;
+      if (!this.#sending.send(asked, server, server.carrier, nowMs)) continue;
+      if (isHedge) this.counters.hedged++;
+      return true;
+    }
+    return !isProbe && (this.#sending.resend(asked, nowMs) || this.#sending.fallBack(asked, nowMs));
+  }
+
   #sendOrAdvance(asked: Asked, server: Server, carrier: Carrier, nowMs: number): void {
-    if (asked.messages < MESSAGES_MAX && this.#send(asked, server, carrier, nowMs)) return;
+    if (asked.messages < MESSAGES_MAX && this.#sending.send(asked, server, carrier, nowMs)) return;
     this.#advance(asked, nowMs);
   }
 
-  #send(asked: Asked, server: Server, carrier: Carrier, nowMs: number): boolean {
-    const attempt = this.#attempts.take();
-    if (attempt === null) {
-      asked.full = true;
-      return false;
-    }
-    attempt.asked = asked;
-    attempt.server = server;
-    attempt.carrier = carrier;
-    attempt.edns = (asked.plain & server.bit) === 0;
-    attempt.mixedCase = attempt.edns && !server.isEncrypted && server.keepsCase.mayUse(nowMs);
-    const cookie = server.speaksCookies.mayUse(nowMs) ? server.cookie : null;
-    compose(attempt, asked, cookie, server.isEncrypted);
-    attempt.sentMs = nowMs;
-    attempt.sends = 1;
-    attempt.lastSentMs = nowMs;
-    attempt.isOverdue = false;
-    attempt.mismatches = 0;
-    attempt.repliesDue = 1;
-    if (!carrier.send(attempt, nowMs)) {
-      attempt.asked = null;
-      this.#attempts.give(attempt);
-      asked.full = true;
-      return false;
-    }
-    attempt.index = asked.attempts.length;
-    asked.attempts.push(attempt);
-    asked.messages++;
-    server.asked++;
-    this.#flushSoon();
-    const { roundTrip } = server;
-    const pool = asked.pool as Pool;
-    let waitMs = roundTrip.retransmitMs;
-    if (carrier !== server.ports) waitMs = STREAM_WAIT_MS;
-    if (pool.strategy !== 'ordered' && pool.hasAnother(asked)) waitMs = Math.min(waitMs, roundTrip.hedgeMs);
-    this.#schedule(asked, nowMs + waitMs);
-    return true;
-  }
-
-  /** Sends again the message that was sent least often. */
-  #resend(asked: Asked, nowMs: number): boolean {
-    let least: Attempt | null = null;
-    for (const attempt of asked.attempts) {
-      const server = attempt.server as Server;
-      if (attempt.carrier !== server.ports || attempt.sends >= SENDS_MAX || server.down !== null) continue;
-      if (least === null || attempt.sends < least.sends) least = attempt;
-    }
-    if (least === null || least.carrier?.resend(least, nowMs) !== true) return false;
-    const server = least.server as Server;
-    least.sends++;
-    least.repliesDue++;
-    least.lastSentMs = nowMs;
-    least.isOverdue = false;
-    asked.messages++;
-    server.asked++;
-    this.counters.retransmitted++;
-    this.#flushSoon();
-    const waitMs = Math.min(RETRANSMIT_MAX_MS, server.roundTrip.retransmitMs * 2 ** (least.sends - 1));
-    this.#schedule(asked, nowMs + waitMs / Math.max(1, asked.attempts.length));
-    return true;
-  }
-
-  #fallBack(asked: Asked, nowMs: number): boolean {
-    for (const attempt of asked.attempts) {
-      const server = attempt.server as Server;
-      const { streams } = server;
-      if (streams === null || server.down !== null || server.carrier === streams) continue;
-      let over = 0;
-      for (const other of asked.attempts) if (other.server === server && other.carrier === streams) over++;
-      if (over >= FALLBACKS_MAX || !streams.hasRoomToSpare) continue;
-      this.counters.overTcp++;
-      asked.streamed |= server.bit;
-      if (this.#send(asked, server, streams, nowMs)) return true;
-    }
-    return false;
-  }
-
-  #waitsForRoom(asked: Asked): boolean {
-    const pool = asked.pool as Pool;
-    return pool.servers.some((server) => server.carrier !== server.ports && server.down === null);
+  /** For what is sent outside a batch of the data plane, which flushes by itself. */
+  #flushSoon(): void {
+    if (this.#inAsk || this.#isFlushing) return;
+    this.#isFlushing = true;
+    setImmediate(() => {
+      this.#isFlushing = false;
+      this.#flushServers();
+    });
   }
 
   // Time.
 
-  #due(asked: Asked): void {
+  #tick(nowMs: number): void {
+    for (const server of this.#revived) this.#wake(server, nowMs);
+    this.#revived.clear();
+    this.#desk.advance(nowMs, this.#due);
+    this.#flushServers();
+  }
+
+  readonly #due = (asked: Asked): void => {
     const nowMs = this.#now();
     if (asked.done) {
-      this.#releaseAll(asked);
+      this.#desk.releaseAll(asked);
       return;
     }
     for (const attempt of asked.attempts) {
@@ -472,51 +352,20 @@ export class Exchange implements ServerEvents {
       return;
     }
     const { messages } = asked;
-    const budget = asked.pool?.budget;
+    const { budget } = asked.pool as Pool;
     const isRetry = messages > 0 && messages < MESSAGES_MAX;
-    if (isRetry && budget?.take(messages, nowMs) === false) {
+    if (isRetry && !budget.take(messages, nowMs)) {
       this.counters.retriesDenied++;
-      this.#schedule(asked, nowMs + PAUSE_MS);
+      this.#desk.schedule(asked, nowMs + PAUSE_MS);
       return;
     }
-    if (!this.#advance(asked, nowMs) && isRetry) budget?.giveBack();
-  }
-
-  #schedule(asked: Asked, dueMs: number): void {
-    this.#wheel.schedule(asked, asked.done ? dueMs : Math.min(dueMs, asked.deadlineMs));
-    this.#arm();
-  }
-
-  #arm(): void {
-    if (this.#armed || this.#closed) return;
-    this.#armed = true;
-    this.#armedMs = this.#now();
-    if (this.#timer === null) this.#timer = setTimeout(() => this.#tick(), TICK_MS);
-    else this.#timer.refresh();
-  }
-
-  #tick(): void {
-    this.#armed = false;
-    // After a pause of the whole process the replies are there but not yet read: they come first.
-    const nowMs = this.#now();
-    const isLate = nowMs - this.#armedMs > STALL_MS && !this.#hasYielded;
-    this.#hasYielded = isLate;
-    if (isLate) {
-      this.#arm();
-      return;
-    }
-    for (const server of this.#revived) this.#wake(server);
-    this.#revived.clear();
-    this.#wheel.advance(nowMs, this.#whenDue);
-    this.#flushServers();
-    if (this.#wheel.count > 0) this.#arm();
-  }
+    if (!this.#advance(asked, nowMs) && isRetry) budget.giveBack();
+  };
 
   /** Asks a server that came back what waits for want of it. */
-  #wake(server: Server): void {
-    const nowMs = this.#now();
+  #wake(server: Server, nowMs: number): void {
     const pool = this.#poolOf.get(server);
-    for (const asked of this.#all) {
+    for (const asked of this.#desk.all) {
       if (asked.done || asked.pool !== pool || asked.only !== null || asked.messages >= MESSAGES_MAX)
         continue;
       // One that waits for another server, and never was sent to this one, goes on waiting.
@@ -527,77 +376,17 @@ export class Exchange implements ServerEvents {
     }
   }
 
-  /** For what is sent outside a batch of the data plane. */
-  #flushSoon(): void {
-    if (this.#inAsk || this.#flushing) return;
-    this.#flushing = true;
-    setImmediate(() => {
-      this.#flushing = false;
-      this.#flushServers();
-    });
-  }
-
-  // Endings.
-
-  #take(pool: Pool, deadlineMs: number, asker: Asker): Asked | null {
-    const asked = this.#asked.take();
-    asked?.begin(pool, asker, deadlineMs);
-    return asked;
-  }
+  // Endings without an answer.
 
   #conclude(asked: Asked, nowMs: number): void {
     const { spare, spareServer, spareTrusted } = asked;
     const failure = failureOf(asked);
     const server = asked.attempts[0]?.server?.label ?? asked.pool?.name ?? '';
-    const asker = this.#settle(asked, nowMs);
-    if (spare !== null) {
-      this.counters.answered++;
-      asker?.answered(spare, spare.length, spareServer, spareTrusted);
-      return;
-    }
-    this.counters[failure]++;
-    asker?.failed(failure, server);
-  }
-
-  /** Ends the wait and returns who is to be told. */
-  #settle(asked: Asked, nowMs: number): Asker | null {
-    const { asker } = asked;
-    asked.done = true;
-    asked.asker = null;
-    asked.spare = null;
-    this.#wheel.cancel(asked);
-    if (asked.attempts.length > 0 && this.#lingering >= LINGERING_MAX) this.#releaseAll(asked);
-    if (asked.attempts.length === 0) {
-      this.#asked.give(asked);
-    } else {
-      this.#lingering++;
-      asked.isLingering = true;
-      this.#schedule(asked, nowMs + LINGER_MS);
-    }
-    return asker;
-  }
-
-  #release(attempt: Attempt): void {
-    const asked = attempt.asked;
-    if (asked === null) return;
-    if (attempt.place !== null) attempt.carrier?.forget(attempt);
-    const last = asked.attempts.pop() as Attempt;
-    if (last !== attempt) {
-      asked.attempts[attempt.index] = last;
-      last.index = attempt.index;
-    }
-    attempt.asked = null;
-    attempt.place = null;
-    this.#attempts.give(attempt);
-    if (!asked.isLingering || asked.attempts.length > 0) return;
-    asked.isLingering = false;
-    this.#lingering--;
-    this.#wheel.cancel(asked);
-    this.#asked.give(asked);
-  }
-
-  #releaseAll(asked: Asked): void {
-    while (asked.attempts.length > 0) this.#release(asked.attempts[asked.attempts.length - 1]);
+    const isQuestion = asked.only === null;
+    const asker = this.#desk.settle(asked, nowMs);
+    if (isQuestion) this.counters[spare === null ? failure : 'answered']++;
+    if (spare === null) asker?.failed(failure, server);
+    else asker?.answered(spare, spare.length, spareServer, spareTrusted);
   }
 
   #failLater(asker: Asker, failure: UpstreamFailure, server: string): void {
@@ -610,33 +399,4 @@ export class Exchange implements ServerEvents {
       for (const each of failing) each.asker.failed(each.failure, each.server);
     });
   }
-
-  /** Tells everyone who still waits, and stops the clock. */
-  close(): void {
-    this.#closed = true;
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    const nowMs = this.#now();
-    for (const asked of this.#all) {
-      if (!asked.done) this.#conclude(asked, nowMs);
-      this.#releaseAll(asked);
-    }
-  }
-}
-
-const isComplaint = (rcode: number): boolean =>
-  rcode === Rcode.SERVFAIL ||
-  rcode === Rcode.REFUSED ||
-  rcode === Rcode.FORMERR ||
-  rcode === Rcode.NOTIMP ||
-  rcode === Rcode.BADVERS ||
-  rcode === Rcode.BADCOOKIE;
-
-function failureOf(asked: Asked): UpstreamFailure {
-  if (asked.unusable) return 'unusable';
-  if (asked.refused !== 0 && asked.attempts.length === 0) return 'unreachable';
-  if (asked.messages === 0 && asked.pool?.servers.every(({ down }) => down !== null && down !== 'silent')) {
-    return 'unreachable';
-  }
-  if (asked.full) return 'overload';
-  return 'timeout';
 }

@@ -22,7 +22,7 @@ export type Strategy = 'fastest' | 'ordered' | 'random';
 
 export interface PoolOptions {
   readonly name: string;
-  /** 1 to SERVERS_MAX servers. */
+  /** At most SERVERS_MAX servers. With none every question is unreachable. */
   readonly servers: readonly ServerOptions[];
   /** `fastest` by default. */
   readonly strategy?: Strategy;
@@ -49,10 +49,10 @@ export type UpstreamEvent =
       readonly reason: DownReason;
     }
   | { readonly event: 'server-up'; readonly pool: string; readonly server: string; readonly downMs: number }
+  | { readonly event: 'pool-empty'; readonly pool: string }
   | { readonly event: 'flood'; readonly pool: string; readonly server: string; readonly localPort: number }
-  | { readonly event: 'link-error'; readonly pool: string; readonly server: string; readonly message: string }
   | {
-      readonly event: 'socket-error';
+      readonly event: 'link-error';
       readonly pool: string;
       readonly server: string;
       readonly message: string;

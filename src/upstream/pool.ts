@@ -69,9 +69,36 @@ export class Pool implements UpstreamPool {
     return false;
   }
 
-  /** Whether waiting may help: a silent server may come back, a socket may be on its way. */
-  mayRecover(): boolean {
-    return this.servers.some((server) => server.down === 'silent' || server.ports?.isOpening === true);
+  /** How long to wait for a server before another one is asked as well; Infinity when there is none. */
+  hedgeMs(asked: Asked, server: Server): number {
+    if (this.strategy === 'ordered' || asked.only !== null) return Number.POSITIVE_INFINITY;
+    let least = this.strategy === 'random' ? server.roundTrip.hedgeMs : Number.POSITIVE_INFINITY;
+    let hasAnother = false;
+    for (const other of this.servers) {
+      if (other.down !== null) continue;
+      if ((asked.tried & other.bit) === 0) hasAnother = true;
+      // A slow server that is tried out must not cost more time than the fastest would.
+      if (this.strategy === 'fastest') least = Math.min(least, other.roundTrip.hedgeMs);
+    }
+    return hasAnother ? least : Number.POSITIVE_INFINITY;
+  }
+
+  /** A server may come back to what waits for it. */
+  get mayRecover(): boolean {
+    for (const { down } of this.servers) if (down === 'silent') return true;
+    return false;
+  }
+
+  /** First sockets are on their way. */
+  get isOpening(): boolean {
+    for (const { ports } of this.servers) if (ports?.isOpening === true) return true;
+    return false;
+  }
+
+  /** Some server is up that is reached by a connection, whose room comes back as replies come. */
+  get hasStreams(): boolean {
+    for (const { ports, down } of this.servers) if (ports === null && down === null) return true;
+    return false;
   }
 
   #chooseDown(asked: Asked, encryptedUp: boolean, nowMs: number): Server | null {

@@ -54,7 +54,7 @@ export class Server implements CarrierEvents {
 
   down: DownReason | null = null;
   unanswered = 0;
-  isProbing = false;
+  #isProbing = false;
   #lastHeardMs = Number.NEGATIVE_INFINITY;
   #downMs = 0;
   #probedMs = Number.NEGATIVE_INFINITY;
@@ -157,8 +157,12 @@ export class Server implements CarrierEvents {
     if (this.unanswered >= SUSPECT && this.down === null) this.#probe(nowMs);
   }
 
+  probeAnswered(): void {
+    this.#isProbing = false;
+  }
+
   probeFailed(refused: boolean, nowMs: number): void {
-    this.isProbing = false;
+    this.#isProbing = false;
     if (this.#lastHeardMs < this.#probedMs) this.fall(refused ? 'refused' : 'silent', nowMs);
   }
 
@@ -168,6 +172,8 @@ export class Server implements CarrierEvents {
       this.#log({ event: 'server-down', pool: this.pool, server: this.label, reason });
     }
     this.down = reason;
+    // It may have been gone for a moment only: asked at once, and then every PROBE_MS.
+    if (nowMs - this.#probedMs >= PROBE_MS) this.#probe(nowMs);
   }
 
   maintain(nowMs: number): void {
@@ -205,8 +211,8 @@ export class Server implements CarrierEvents {
   }
 
   #probe(nowMs: number): void {
-    if (this.isProbing || !this.isReachable) return;
-    this.isProbing = true;
+    if (this.#isProbing || !this.isReachable) return;
+    this.#isProbing = true;
     this.#probedMs = nowMs;
     this.#events.probe(this);
   }

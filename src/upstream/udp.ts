@@ -286,10 +286,13 @@ export class UdpPorts implements Carrier {
       this.#events.trouble(`UDP socket on port ${port.socket?.localPort ?? 0}: ${error.message}`);
       return;
     }
-    const carried = this.#table.all().filter((attempt) => attempt.place === port);
-    for (const attempt of carried) {
-      this.forget(attempt);
-      this.#events.lost(attempt, 'refused');
-    }
+    // Not at once: the error may be told in the middle of a `send`.
+    queueMicrotask(() => {
+      const carried = this.#table.all().filter((attempt) => attempt.place === port);
+      for (const attempt of carried) {
+        this.forget(attempt);
+        this.#events.lost(attempt, 'refused');
+      }
+    });
   }
 }

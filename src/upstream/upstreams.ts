@@ -1,10 +1,12 @@
 /** Opens the pools and keeps them: the one way into this room. */
+import { accessSync, constants } from 'node:fs';
 import { isIP } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { Bootstrap } from './bootstrap.ts';
 import type { UpstreamPool, UpstreamServerState, Upstreams } from './contract.ts';
-import { Exchange, type ExchangeCounters } from './exchange.ts';
+import { Exchange } from './exchange.ts';
 import { type PoolOptions, SERVERS_MAX, type UpstreamsOptions } from './options.ts';
+import type { ExchangeCounters } from './outcome.ts';
 import { Pool } from './pool.ts';
 import { Server } from './server.ts';
 import { serverText } from './server-text.ts';
@@ -45,6 +47,7 @@ export async function openUpstreams(options: UpstreamsOptions): Promise<OpenUpst
     });
     exchange.adopt(pool);
     pools.set(each.name, pool);
+    if (members.length === 0) options.log({ event: 'pool-empty', pool: each.name });
     servers.push(...members);
     const nameless = members.filter((server) => server.options.address === '');
     if (nameless.length === 0) continue;
@@ -106,11 +109,25 @@ function openGuide(
   return pool;
 }
 
-/** What is wrong with a pool, or null. */
+function isReadable(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What is wrong with a pool, or null. A pool without servers is none: the machine may have no resolvers. */
 function poolFault(pool: PoolOptions): string | null {
   const { servers, strict = true } = pool;
-  if (servers.length === 0) return 'has no server; name at least one, as in 9.9.9.9';
   if (servers.length > SERVERS_MAX) return `has ${servers.length} servers; at most ${SERVERS_MAX} are used`;
+  const unreadableFile = servers
+    .map((server) => server.caFile)
+    .find((file) => file !== undefined && !isReadable(file));
+  if (unreadableFile !== undefined) {
+    return `names the file ${unreadableFile}, which cannot be read; give a PEM file with the authorities to believe`;
+  }
   const isPlain = (transport: string): boolean => transport === 'udp' || transport === 'tcp';
   const plain = servers.find((server) => isPlain(server.transport));
   if (strict && plain !== undefined && servers.some((server) => !isPlain(server.transport))) {

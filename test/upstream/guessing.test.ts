@@ -31,7 +31,7 @@ describe.each(['native', 'portable'] as const)('over %s sockets', (engine) => {
     expect(steps.size).toBeGreaterThan(2880);
     const perPort = new Map<number, number>();
     for (const { port } of queries) perPort.set(port, (perPort.get(port) ?? 0) + 1);
-    expect(perPort.size).toBeGreaterThan(50);
+    expect(perPort.size).toBeGreaterThan(40);
     // A quarter more than the bound, and the run that was being sent meanwhile.
     expect(Math.max(...perPort.values())).toBeLessThan(50 * 1.25 + 64);
     const early = new Set(queries.slice(0, 500).map(({ port }) => port));
@@ -74,7 +74,7 @@ describe.each(['native', 'portable'] as const)('over %s sockets', (engine) => {
     }
     expect(await ports(200)).toBeGreaterThan(8);
     await sleep(1500);
-    expect(await ports(40)).toBeLessThanOrEqual(3);
+    expect(await ports(40)).toBeLessThanOrEqual(4);
   });
 });
 
