@@ -38,7 +38,7 @@ export function parseServer(text: string): ServerOptions | ServerFault {
   if (hostPart.startsWith('[') && (!isIPv6(host) || host.includes('%'))) {
     return { fault: `"${text}" has "${host}" in brackets, which is not an IPv6 address` };
   }
-  const isAddress = isIP(host) !== 0;
+  const isAddress = isIP(host) !== 0 && !host.includes('%');
   if (host === '') return { fault: `"${text}" names no host; ${EXAMPLES}` };
   if (!isAddress && !HOST_NAME.test(host))
     return { fault: `"${text}" has the host "${host}", which is neither an address nor a name; ${EXAMPLES}` };
