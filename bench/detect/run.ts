@@ -92,6 +92,7 @@ for (const channel of [...LOUD, ...DOWNLOADS, ...SLOW])
 console.log(`\n${'benign class'.padEnd(52)} queries   pairs flagged denied per.mio   per.client.day`);
 const all: Made[] = [];
 for (const benign of BENIGN) {
+  if (option('kind', benign.kind) !== benign.kind) continue;
   const traffic = benign.make(new Random(seed * 31 + benign.name.length * 7), days);
   for (const made of traffic) all.push(made);
   if (!benign.name.includes(only)) continue;

@@ -40,6 +40,16 @@ export type AlarmRule =
 export type Scope = 'client+domain' | 'domain' | 'client';
 export type Action = 'alert' | 'block';
 
+/** Forms that ordinary services use in everybody's zones. */
+export type Form =
+  | 'plain'
+  /** Below or at a label with an underscore: selectors, validation, directories. More of it is free in each zone. */
+  | 'underscore'
+  /** An address in an SPF macro (RFC 7208 section 7): charged to its client and zone only, and less. */
+  | 'spf'
+  /** One label of 7 to 15 letters, as browsers ask to see whether a network answers anything. */
+  | 'probe';
+
 /** What is known of a zone. */
 export type Standing =
   /** No history here. */
@@ -74,12 +84,9 @@ export interface Charge {
   /** Multiple of the ordinary budget this zone has. */
   trust: number;
   standing: Standing;
-  /** The name has a form that mail and validation use everywhere: it is charged to its zone only. */
-  isMailForm: boolean;
+  form: Form;
   /** Another client asked this name before, this one never: bits that were charged to the zone are given back. */
   sharedBits: number;
-  /** One label of 7 to 15 letters, as browsers ask to see whether a network answers anything. */
-  isProbe: boolean;
   /** Several clients ask names of this form. */
   isSharedForm: boolean;
   /** Estimate of how many clients ask the zone. */

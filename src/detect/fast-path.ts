@@ -7,7 +7,7 @@
  */
 import { nameText, Question } from '../wire/index.ts';
 import { Content, spread } from './content.ts';
-import type { Alarm, AlarmRule, Charge, Profile, Scope, Verdict } from './contract.ts';
+import type { Alarm, AlarmRule, Charge, Form, Profile, Scope, Verdict } from './contract.ts';
 import { drained, LAST, Ledger } from './ledger.ts';
 import {
   BLOCK_SECONDS,
@@ -64,7 +64,7 @@ const SHARED_BITS = 4.5;
 
 /** Browsers' probes in the budget of an hour. */
 const PROBE_SHARE = 0.5;
-/** Addresses in SPF macros; told apart from DKIM's share by its value. */
+/** Addresses in SPF macros. */
 const SPF_SHARE = 0.4;
 
 const TYPE_CNAME = 5;
@@ -86,9 +86,8 @@ export class FastPath {
     type: 0,
     trust: 1,
     standing: 'stranger',
-    isMailForm: false,
+    form: 'plain',
     sharedBits: 0,
-    isProbe: false,
     isSharedForm: false,
     zoneClients: 0,
     shape: 0,
@@ -165,15 +164,16 @@ export class FastPath {
     charge.octets = content.octets;
     charge.bits = content.bits;
     charge.shape = content.shape;
-    charge.isProbe = content.isProbe;
-    const share = mailShare(question, content);
-    charge.isMailForm = share < 1;
-    if (share === SPF_SHARE) charge.bits *= SPF_SHARE;
+    const form = formOf(question, content);
+    charge.form = form;
+    const share = dataShare(form, question, content);
+    if (form === 'spf') charge.bits *= SPF_SHARE;
+    else if (form === 'probe' && charge.standing === 'established') charge.bits *= PROBE_SHARE;
 
     if (
       (charge.standing === 'stranger' || charge.standing === 'established' || charge.standing === 'shared') &&
       content.bits >= 16 &&
-      share === 1
+      form === 'plain'
     ) {
       const row = this.#clients.find(charge.clientA, charge.clientB);
       if (row >= 0 && this.#clients.ints[row + CLIENT.BLOCKED] > now) {
@@ -192,8 +192,7 @@ export class FastPath {
     let payload = content.payload * share;
     if (payload >= LIMITS.name * this.#trust)
       return this.#raise('name', question, pair, now, payload, LIMITS.name * this.#trust);
-    if (content.isProbe) payload *= PROBE_SHARE;
-    else if (charge.standing !== 'service' && share === 1 && payload >= RAPID_BITS) {
+    if (charge.standing !== 'service' && share === 1 && payload >= RAPID_BITS) {
       if (level >= RAPID_BITS && elapsed <= RAPID_SECONDS) payload *= RAPID_WEIGHT;
       if (isFreeTextType(question.type)) payload *= FREE_TEXT_WEIGHT;
     }
@@ -496,16 +495,37 @@ const isFreeTextType = (type: number): boolean =>
   type === 25 ||
   type > 65_279;
 
-/**
- * How much of the data-like part counts in forms whose place and type explain it: DKIM selectors (RFC 6376), owners of
- * OPENPGPKEY and SMIMEA (RFC 7929, 8162), SPF macros of an address (RFC 7208 section 7).
- */
-function mailShare(question: Question, content: Content): number {
-  if (question.type === 61 || question.type === 53) return 0.45;
-  if (content.labels >= 2 && isLabel(question.name, question.labelAt[1], DOMAIN_KEY)) return 0.5;
-  if (content.labels >= 5 && isSpfMacro(question)) return SPF_SHARE;
-  return 1;
+function formOf(question: Question, content: Content): Form {
+  const { name, labelAt } = question;
+  if (content.labels >= 5 && isSpfMacro(question)) return 'spf';
+  if (name[1] === UNDERSCORE || (content.labels >= 2 && name[labelAt[1] + 1] === UNDERSCORE))
+    return 'underscore';
+  return content.isProbe ? 'probe' : 'plain';
 }
+
+/**
+ * How much of the data-like part counts where place and type explain it: DKIM selectors (RFC 6376), owners of OPENPGPKEY
+ * and SMIMEA (RFC 7929, 8162), GUIDs of domain controllers, SPF macros, probes.
+ */
+function dataShare(form: Form, question: Question, content: Content): number {
+  if (question.type === 61 || question.type === 53) return 0.45;
+  switch (form) {
+    case 'spf':
+      return SPF_SHARE;
+    case 'probe':
+      return PROBE_SHARE;
+    case 'underscore':
+      if (content.labels < 2) return 1;
+      return isLabel(question.name, question.labelAt[1], DOMAIN_KEY) ||
+        isLabel(question.name, question.labelAt[1], MSDCS)
+        ? 0.5
+        : 1;
+    case 'plain':
+      return 1;
+  }
+}
+
+const UNDERSCORE = 95;
 
 /** Four decimal octets and a label that begins with `_spf` or `spf`. */
 function isSpfMacro(question: Question): boolean {
@@ -520,6 +540,7 @@ function isSpfMacro(question: Question): boolean {
 }
 
 const DOMAIN_KEY = Buffer.from('\x0a_domainkey', 'latin1');
+const MSDCS = Buffer.from('\x06_msdcs', 'latin1');
 function isLabel(name: Uint8Array, at: number, label: Uint8Array): boolean {
   for (let i = 0; i < label.length; i++) if (name[at + i] !== label[i]) return false;
   return true;

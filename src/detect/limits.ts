@@ -23,6 +23,7 @@ export const LIMITS = {
   client: 1600,
   clientMonth: 10_000,
   freePerZone: 120,
+  freePerZoneUnderscore: 400,
 } as const;
 
 /** Multiples of the bounds by what is known of the zone. */

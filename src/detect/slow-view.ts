@@ -32,8 +32,8 @@ export interface SlowState {
   readonly clients: Uint8Array;
 }
 
-/** Browsers' probes weigh less where all clients are counted together. */
-const PROBE_SHARE = 0.3;
+/** Probes of so many clients are the fleet's search list. */
+const PROBE_CLIENTS = 8;
 
 const PAIR_COLUMNS = 8;
 const ZONE_COLUMNS = 8;
@@ -75,6 +75,11 @@ export class SlowView {
     const pair = this.#notePair(charge, zone, now);
     // The owner of a known service, or of a suffix, is not whom a sender writes to.
     if (pair !== null || charge.standing === 'service' || charge.standing === 'suffix') return pair;
+    // Browsers' probes are many where the whole fleet has this search list; each client answers for its own.
+    const isEverywhere =
+      charge.form === 'spf' ||
+      (charge.form === 'probe' && (charge.standing === 'established' || charge.zoneClients >= PROBE_CLIENTS));
+    if (isEverywhere) return null;
     return this.#noteZone(charge, zone, now) ?? this.#noteClient(charge, now);
   }
 
@@ -120,13 +125,13 @@ export class SlowView {
     const formLimit = LIMITS.form * factor + LIMITS.formPerClient * charge.zoneClients;
     const monthLimit = LIMITS.domain * factor + LIMITS.domainPerClient * charge.zoneClients;
     const isForm = charge.isSharedForm;
-    const bits = charge.isProbe ? charge.bits * PROBE_SHARE : charge.bits;
     // One bound or the other: names of one form from many clients have a day, all others 30 days.
     if (isForm)
       floats[row + ZONE.FORM] =
-        drained(floats[row + ZONE.FORM], now - ints[row + ZONE.FORM_LAST], formLimit, DAY) + bits;
+        drained(floats[row + ZONE.FORM], now - ints[row + ZONE.FORM_LAST], formLimit, DAY) + charge.bits;
     if (isForm) ints[row + ZONE.FORM_LAST] = now;
-    else floats[row + ZONE.MONTH] = drained(floats[row + ZONE.MONTH], elapsed, monthLimit, MONTH) + bits;
+    else
+      floats[row + ZONE.MONTH] = drained(floats[row + ZONE.MONTH], elapsed, monthLimit, MONTH) + charge.bits;
     ints[row + ZONE.NAMES]++;
     ints[row + LAST] = now;
     const score = isForm ? floats[row + ZONE.FORM] : floats[row + ZONE.MONTH];
@@ -147,10 +152,11 @@ export class SlowView {
   }
 
   #noteClient(charge: Charge, now: number): Verdict | null {
-    if (charge.standing === 'popular' || charge.isMailForm || charge.isSharedForm) return null;
+    if (charge.standing === 'popular' || charge.isSharedForm) return null;
     // Each zone has a little free, or a morning of ordinary browsing would look like one transfer. What strangers share
     // has nothing free: names there cost a sender nothing.
-    const free = charge.standing === 'shared' ? 0 : LIMITS.freePerZone;
+    const ordinary = charge.form === 'underscore' ? LIMITS.freePerZoneUnderscore : LIMITS.freePerZone;
+    const free = charge.standing === 'shared' ? 0 : ordinary;
     const pair = this.#pairs.open(charge.clientA ^ charge.zoneA, charge.clientB ^ charge.zoneB, now);
     const told = this.#pairs.floats[pair + PAIR.TOLD] + charge.bits;
     this.#pairs.floats[pair + PAIR.TOLD] = told;
@@ -167,8 +173,10 @@ export class SlowView {
     ints[row + LAST] = now;
     if (day < LIMITS.client && month < LIMITS.clientMonth) return null;
     const isDay = day >= LIMITS.client;
+    // Where one zone made most of it, that zone is the matter, and the rest of the client's queries are not.
+    const scope: Scope = told - free > (isDay ? day : month) / 2 ? 'client+domain' : 'client';
     return this.#decide(
-      'client',
+      scope,
       'client',
       charge,
       isDay ? day : month,
