@@ -44,4 +44,5 @@ export type Unusable =
   | 'alias chain too long'
   | 'two aliases at one name'
   | 'too many records'
+  | 'records under NXDOMAIN'
   | 'octets behind the last record';

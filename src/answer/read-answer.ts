@@ -44,7 +44,8 @@ const EXTENDED_ERRORS_LENGTH_MAX = 512;
 /** A TTL of this many seconds or more counts as this many: no sum overflows. */
 const TTL_SECONDS_MAX = 0x7fffffff;
 
-/** Octets that stand before the records of a kept body: header, and the question at 12. */
+/** Places from here on cannot be pointed to (RFC 1035 section 4.1.4: 14 bits). */
+const POINTER_REACH = 0x4000;
 const NO_TARGETS: readonly Uint8Array[] = [];
 
 class BrokenReply extends Error {
@@ -69,7 +70,7 @@ export class AnswerReader {
   /** The response as it is being written, question included so that offsets are final. Twice the largest message: rdata grows when names are expanded. */
   readonly #out = new Uint8Array(0x20000);
   readonly #ttlAt = new Uint16Array(RECORD_COUNT_MAX * 2);
-  /** Places in `#out` (below 0x4000) where uncompressed names begin that owners may point to. */
+  /** Places in `#out` (within POINTER_REACH) where uncompressed names begin that owners may point to. */
   readonly #nameAt: number[] = [];
   #outAt = 0;
   #ttlCount = 0;
@@ -97,7 +98,8 @@ export class AnswerReader {
     if (asked === MALFORMED || asked + 4 > length) throw new BrokenReply('malformed record');
     // The question came back in the random case it was asked in; pointers into it must not show that to clients.
     const name = options.continues?.targets.at(-1) ?? question.name;
-    if (asked - HEADER_LENGTH === nameLength(name)) copyOctets(name, 0, message, HEADER_LENGTH, asked - HEADER_LENGTH);
+    if (asked - HEADER_LENGTH === nameLength(name))
+      copyOctets(name, 0, message, HEADER_LENGTH, asked - HEADER_LENGTH);
     const answers = u16(message, 6);
     const authorities = u16(message, 8);
     if (answers + authorities > RECORD_COUNT_MAX) throw new BrokenReply('too many records');
@@ -115,6 +117,10 @@ export class AnswerReader {
     if (found > 0) this.#collectServiceTargets(question.type, answers, targets);
 
     const rcode = extendedRcode | (message[3] & 15);
+    // The name does not exist and here are its records: one of the two is false. (For CNAME the target may be meant.)
+    if (rcode === Rcode.NXDOMAIN && found > 0 && question.type !== Rrtype.CNAME) {
+      throw new BrokenReply('records under NXDOMAIN');
+    }
     const negative = complete && found === 0;
     let authorityCount = 0;
     let ttlSeconds = answerCount > 0 ? this.#ttlSeconds : 0;
@@ -303,9 +309,11 @@ export class AnswerReader {
     }
     if (count === 0) return 0;
     let written = 0;
+    let signatures = 0;
     for (let i = 0; i < answers; i++) {
       const isSignature = signed && this.#type[i] === Rrtype.RRSIG && this.#covered(i) === type;
       if (!(this.#type[i] === type || isSignature) || !this.#isCurrent(i)) continue;
+      if (isSignature && ++signatures > RRSET_LENGTH_MAX) throw new BrokenReply('too many records');
       written += this.#writeRecord(i, ttl);
       // One alias is written, however often the upstream repeated it.
       if (type === Rrtype.CNAME && !signed) break;
@@ -334,12 +342,14 @@ export class AnswerReader {
   ): { count: number; soaTtlSeconds: number } {
     let count = 0;
     let soaTtlSeconds = 0;
+    let hasSoa = false;
     if (!negative && !dnssecOk) return { count, soaTtlSeconds };
     for (let i = answers; i < answers + authorities; i++) {
       const type = this.#type[i];
       if (this.#class[i] !== Rrclass.IN) continue;
       if (type === Rrtype.SOA && negative) {
-        if (soaTtlSeconds > 0 || !this.#ownsCurrent(i)) continue;
+        if (hasSoa || !this.#ownsCurrent(i)) continue;
+        hasSoa = true;
         const minimum = this.#rdataLength[i] >= 22 ? u32(this.#message, this.#rdataEnd(i) - 4) : 0;
         soaTtlSeconds = Math.min(this.#ttl[i], minimum > TTL_SECONDS_MAX ? 0 : minimum);
         count += this.#writeRecord(i, soaTtlSeconds);
@@ -378,6 +388,8 @@ export class AnswerReader {
 
   #writeRecord(i: number, ttlSeconds: number): 1 {
     const out = this.#out;
+    // A reply holds no more records than the columns do, but several of them make one answer.
+    if (this.#ttlCount === this.#ttlAt.length) throw new BrokenReply('too many records');
     let at = this.#writeOwner(i);
     // A response longer than a message can be is not one; #out has room for the record that went over.
     if (at + this.#rdataLength[i] > 0xffff) throw new BrokenReply('too many records');
@@ -405,6 +417,8 @@ export class AnswerReader {
       const knownLength = nameLength(out, known);
       // The SOA of a negative answer is often the question less its first labels.
       for (let skipped = 0, place = known; knownLength - skipped >= length; ) {
+        // A pointer has 14 bits: the end of a name may lie beyond its reach though the beginning does not.
+        if (place >= POINTER_REACH) break;
         if (length > 1 && knownLength - skipped === length && sameNameFolded(out, place, out, at)) {
           return putU16(out, at, 0xc000 | place);
         }
@@ -413,7 +427,7 @@ export class AnswerReader {
         place += out[place] + 1;
       }
     }
-    if (at < 0x4000 && length > 1 && this.#nameAt.length < 16) this.#nameAt.push(at);
+    if (at < POINTER_REACH && length > 1 && this.#nameAt.length < 16) this.#nameAt.push(at);
     return at + length;
   }
 
@@ -436,7 +450,7 @@ export class AnswerReader {
       const next = skipName(message, at, rdataEnd);
       const length = next === MALFORMED ? MALFORMED : expandName(message, at, rdataEnd, this.#out, to);
       if (length === MALFORMED) throw new BrokenReply('malformed record');
-      if (type === Rrtype.CNAME && to < 0x4000 && this.#nameAt.length < 16) this.#nameAt.push(to);
+      if (type === Rrtype.CNAME && to < POINTER_REACH && this.#nameAt.length < 16) this.#nameAt.push(to);
       to += length;
       at = next;
     }
