@@ -72,7 +72,8 @@ export class Edns {
       const length = u16(message, at + 2);
       at += 4;
       if (at + length > end) return false;
-      if (code === EdnsOption.COOKIE) {
+      // Of several cookies only the first is looked at (RFC 7873 section 4).
+      if (code === EdnsOption.COOKIE && this.cookieLength === 0) {
         // A client cookie alone is 8 octets, with a server cookie 16 to 40 (RFC 7873 section 5.2.2).
         if (length !== 8 && (length < 16 || length > 40)) return false;
         this.cookieAt = at;
