@@ -9,6 +9,7 @@ import {
   answerCount,
   authorityCount,
   Edns,
+  HEADER_LENGTH,
   MALFORMED,
   Opcode,
   opcodeOf,
@@ -16,6 +17,7 @@ import {
   questionCount,
   Rrclass,
   Rrtype,
+  skipName,
 } from '../wire/index.ts';
 import type { OutcomeName } from './outcome.ts';
 import type { Query } from './query.ts';
@@ -40,7 +42,10 @@ export class QuestionReader {
     question.length = 0;
     const isQuery = opcodeOf(octets) === Opcode.QUERY;
     const broken = isQuery ? 'malformed' : 'opcode';
-    if (questionCount(octets) !== 1) return broken;
+    if (questionCount(octets) !== 1) {
+      this.#readOptOnly(query);
+      return broken;
+    }
     const questionEnd = question.read(octets, length);
     if (questionEnd === MALFORMED) return broken;
     query.questionEnd = questionEnd;
@@ -58,6 +63,18 @@ export class QuestionReader {
     if (question.class !== Rrclass.IN) return 'class';
     if (isMeta(question.type)) return 'metaType';
     return null;
+  }
+
+  /** A query with no question or several is not answered, but whether it spoke EDNS decides on the OPT of its error. */
+  #readOptOnly(query: Query): void {
+    const { octets, length } = query;
+    let at = HEADER_LENGTH;
+    for (let count = questionCount(octets); count > 0 && at !== MALFORMED; count--) {
+      at = skipName(octets, at, length);
+      if (at !== MALFORMED) at = at + 4 > length ? MALFORMED : at + 4;
+    }
+    if (at === MALFORMED || answerCount(octets) !== 0 || authorityCount(octets) !== 0) return;
+    if (this.#edns.read(octets, at, length, additionalCount(octets)) !== MALFORMED) this.#takeEdns(query);
   }
 
   #takeEdns(query: Query): void {
