@@ -100,7 +100,10 @@ function collect(
   const matches: Match[] = [];
   for (let label = 0; label <= question.labelCount; label++) {
     const at = label === question.labelCount ? question.length - 1 : question.labelAt[label];
-    for (const entry of entriesOf(table, table.find(question.suffixHash[label], question.name, at))) {
+    for (const entry of entriesOf(
+      table,
+      table.find(question.suffixHash[label], question.name, at, question.length),
+    )) {
       const kind = entryKind(entry);
       if (kind > EntryKind.BELOW) continue;
       if (label === 0 ? kind === EntryKind.BELOW : kind === EntryKind.EXACT) continue;

@@ -13,8 +13,6 @@
  * The slot of a hash is its share of the 2³² possible values times the number of slots, so that a table need not
  * be a power of two and memory follows the number of rules.
  */
-import { sameName } from '../wire/index.ts';
-
 export const EntryKind = {
   /** A rule for this name only. */
   EXACT: 1,
@@ -72,16 +70,26 @@ export class NameTable {
     this.names = new Uint8Array(memory, layout.namesAt, layout.namesLength);
   }
 
-  /** What is said of the canonical name at `name[at]` with this suffix hash: an entry, `~chain`, or ENTRY_NONE. */
-  find(hash: number, name: Uint8Array, at: number): number {
+  /**
+   * What is said of the canonical name from `at` to `end` (behind its closing zero) with this suffix hash: an entry,
+   * `~chain`, or ENTRY_NONE.
+   */
+  find(hash: number, name: Uint8Array, at: number, end: number): number {
     const { hashes, cells, slots } = this;
     const wanted = hash === 0 ? 1 : hash;
     let slot = Math.floor((wanted >>> 0) * this.scale);
     for (;;) {
       const found = hashes[slot];
       if (found === 0) return ENTRY_NONE;
-      if (found === wanted && sameName(name, at, this.names, cells[slot * 2])) return cells[slot * 2 + 1];
+      if (found === wanted && this.#isNameAt(cells[slot * 2], name, at, end)) return cells[slot * 2 + 1];
       if (++slot === slots) slot = 0;
     }
+  }
+
+  /** Octet by octet: lengths are among the octets, and a name that is longer or shorter differs at a zero. */
+  #isNameAt(nameAt: number, name: Uint8Array, at: number, end: number): boolean {
+    const { names } = this;
+    for (; at < end; at++, nameAt++) if (names[nameAt] !== name[at]) return false;
+    return true;
   }
 }

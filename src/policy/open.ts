@@ -94,12 +94,12 @@ class OpenedPolicy implements Policy {
     const contest = this.#contest;
     const table = this.#table;
     const orders = this.#setOrders[group];
-    const { name, labelAt, labelCount, suffixHash } = question;
+    const { name, length, labelAt, labelCount, suffixHash } = question;
     contest.begin();
     for (let label = 0; label <= labelCount; label++) {
       if (label > 0 && this.#reachingDepths[labelCount - label] === 0) continue;
-      const at = label === labelCount ? question.length - 1 : labelAt[label];
-      const found = table.find(suffixHash[label], name, at);
+      const at = label === labelCount ? length - 1 : labelAt[label];
+      const found = table.find(suffixHash[label], name, at, length);
       if (found === ENTRY_NONE) continue;
       contest.enter(found, label, orders, question, nowMs);
       if (this.#mayStopAtDeny && (contest.denyRule !== NONE || contest.denyList !== NONE)) break;
