@@ -36,13 +36,11 @@ export class Http1Service {
 
   constructor(hub: DohHub) {
     this.#hub = hub;
-    const { queriesMax } = hub.limits.settings;
     this.#server = createServer({
       maxHeaderSize: HEADERS_LENGTH_MAX,
       keepAliveTimeout: 0,
       requestTimeout: 0,
     });
-    this.#server.maxRequestsPerSocket = queriesMax;
     this.#server.on('request', (request, response) => {
       const connection = this.#connections.get(request.socket);
       if (connection === undefined) request.socket.destroy();
@@ -77,6 +75,7 @@ class Http1Connection implements Tracked, Closable {
   readonly #openedMs: number;
   #lastActiveMs: number;
   #exchanges = 0;
+  #requests = 0;
   /** Octets read when the last request was complete: more of them are the beginning of the next. */
   #octetsRead = 0;
   #begunMs = 0;
@@ -116,6 +115,10 @@ class Http1Connection implements Tracked, Closable {
     this.#exchanges++;
     response.on('close', this.#onResponseClosed);
     const exchange = new Http1Exchange(this, request, response);
+    if (++this.#requests >= this.hub.limits.settings.queriesMax) {
+      response.setHeader('connection', 'close');
+      this.finish('spent');
+    }
     // Pipelining is served, but not without bound: responses wait for the ones before them.
     if (this.#exchanges > this.hub.limits.settings.inFlightMax) exchange.refuse(BUSY);
     else exchange.begin();
