@@ -1,7 +1,9 @@
 /** Opens a log of any format and gives its records; `.gz` is read directly. */
 import { createReadStream } from 'node:fs';
 import { createGunzip } from 'node:zlib';
+import { DnstapReader, isDnstap } from './hunt-dnstap.ts';
 import { FormatError, type LineReader, readerFor } from './hunt-formats.ts';
+import { isPcap, isPcapng, PcapReader } from './hunt-pcap.ts';
 import type { HuntRecord } from './hunt-records.ts';
 
 export interface ReadCounters {
@@ -27,7 +29,39 @@ export async function* recordsOf(file: string, counters: ReadCounters): AsyncGen
     stored.on('error', (error) => unzipped.destroy(error));
     source = stored.pipe(unzipped) as AsyncIterable<Buffer>;
   }
-  yield* fromLines(source, file, counters);
+  // The first piece tells what the file is.
+  const pieces = source[Symbol.asyncIterator]();
+  let first = Buffer.alloc(0);
+  while (first.length < 12) {
+    const piece = await pieces.next();
+    if (piece.done === true) break;
+    first = Buffer.concat([first, piece.value]);
+  }
+  const all = startingWith(first, pieces);
+  if (isPcapng(first)) throw new FormatError(`${file} is a pcapng file; convert it with "editcap -F pcap"`);
+  if (isDnstap(first)) yield* fromFrames(all, new DnstapReader(file), file, counters);
+  else if (isPcap(first)) yield* fromFrames(all, new PcapReader(file), file, counters);
+  else yield* fromLines(all, file, counters);
+}
+
+async function* startingWith(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  if (first.length > 0) yield first;
+  for (let piece = await rest.next(); piece.done !== true; piece = await rest.next()) yield piece.value;
+}
+
+async function* fromFrames(
+  source: AsyncIterable<Buffer>,
+  reader: { read(chunk: Buffer): Generator<HuntRecord> },
+  file: string,
+  counters: ReadCounters,
+): AsyncGenerator<HuntRecord> {
+  try {
+    for await (const chunk of source) yield* reader.read(chunk);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    counters.faults++;
+    counters.samples.push(`${file}: ${error.message}`);
+  }
 }
 
 async function* fromLines(

@@ -1,9 +1,10 @@
 /** `sallyport hunt FILE…`: the tunnel detector over logs. */
 
 import { statSync } from 'node:fs';
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { type ReadCounters, recordsOf } from './hunt-files.ts';
 import { inOrder, merged } from './hunt-order.ts';
+import { replay, replayTarget } from './hunt-replay.ts';
 import { HuntSession, type HuntVerdict, type Judge } from './hunt-session.ts';
 
 export interface HuntDependencies {
@@ -16,12 +17,17 @@ interface Flags {
   readonly each?: boolean;
   readonly profile: 'default' | 'strict';
   readonly policy?: string;
+  readonly replay?: string;
+  readonly speed: number;
 }
 
 export function huntCommand(dependencies: HuntDependencies = {}): Command {
   return new Command('hunt')
     .description('find data leaving inside names, in logs')
-    .argument('<file...>', 'audit NDJSON, Zeek dns.log (TSV or JSON), Route 53 query log, columns; .gz too')
+    .argument(
+      '<file...>',
+      'audit NDJSON, Zeek dns.log (TSV or JSON), dnstap, pcap, Route 53 query log, columns; .gz too',
+    )
     .option('--json', 'one JSON object a line: verdicts, and a summary at the end')
     .option('--each', 'with --json: one object for each query that would have been denied')
     .addOption(
@@ -30,13 +36,28 @@ export function huntCommand(dependencies: HuntDependencies = {}): Command {
         .default('default'),
     )
     .option('--policy <file>', 'judge names by this policy first; without it every name is allowed')
-    .action(async (files: string[], flags: Flags) => {
-      await hunt(files, flags, dependencies);
+    .option('--replay <host:port>', 'send the queries into a running resolver instead')
+    .option('--speed <n>', 'with --replay: how many times faster than the log', positive, 1)
+    .action(async (files: string[], flags: Flags, command: Command) => {
+      try {
+        await hunt(files, flags, dependencies);
+      } catch (error) {
+        command.error(`hunt: ${(error as Error).message}`);
+      }
     });
 }
 
 async function hunt(files: string[], flags: Flags, dependencies: HuntDependencies): Promise<void> {
   const started = performance.now();
+  const counters: ReadCounters = { faults: 0, samples: [], octets: 0 };
+  const order = { late: 0 };
+  const total = files.reduce((sum, file) => sum + statSync(file).size, 0);
+  const records = merged(files.map((file) => inOrder(recordsOf(file, counters), order)));
+  if (flags.replay !== undefined) {
+    const { sent, answered, rcodes } = await replay(records, replayTarget(flags.replay), flags.speed);
+    process.stdout.write(`${JSON.stringify({ type: 'replay', sent, answered, rcodes })}\n`);
+    return;
+  }
   let judge: Judge | undefined;
   if (flags.policy !== undefined) {
     if (dependencies.loadPolicy === undefined)
@@ -62,11 +83,8 @@ async function hunt(files: string[], flags: Flags, dependencies: HuntDependencie
         }
       : {}),
   });
-  const counters: ReadCounters = { faults: 0, samples: [], octets: 0 };
-  const order = { late: 0 };
-  const total = files.reduce((sum, file) => sum + statSync(file).size, 0);
   const bar = process.stderr.isTTY === true && flags.json !== true ? progress(total) : () => {};
-  for await (const record of merged(files.map((file) => inOrder(recordsOf(file, counters), order)))) {
+  for await (const record of records) {
     session.feed(record);
     if ((session.queries & 0xfff) === 0) bar(counters.octets);
   }
@@ -88,6 +106,12 @@ async function hunt(files: string[], flags: Flags, dependencies: HuntDependencie
       `${summary.queries} queries, ${summary.pairs} pairs of client and domain, ${summary.flaggedPairs} flagged, ${summary.deniedQueries} queries would have been denied; ${summary.seconds} s, ${Math.round(summary.maxRssBytes / 1048576)} MiB\n`,
     );
   }
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError('expected a number above 0');
+  return value;
 }
 
 const describe = (verdict: HuntVerdict): string =>
