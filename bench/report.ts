@@ -7,7 +7,7 @@ import type { RuleLoadResult } from './rows/rule-load.ts';
 /** The share of queries that may be lost or wrong before a figure stops meaning anything. */
 const FLAWS_MAX = 0.01;
 
-export function median(values: readonly number[]): number {
+function median(values: readonly number[]): number {
   const sorted = [...values].sort((left, right) => left - right);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;

@@ -2,7 +2,6 @@
 import { mkdirSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { template } from '../load/names.ts';
 import { startAuthority } from '../load/run-load.ts';
 import type { Setup } from '../peers/contender.ts';
@@ -113,14 +112,4 @@ function ask(setup: Setup, method: string, path: string): Promise<{ status: numb
     asked.on('error', reject);
     asked.end();
   });
-}
-
-/** Waits for something that takes a while to come true; false when it did not. */
-export async function eventually(holds: () => Promise<boolean>, timeoutMs: number): Promise<boolean> {
-  const end = performance.now() + timeoutMs;
-  while (performance.now() < end) {
-    if (await holds()) return true;
-    await sleep(100);
-  }
-  return false;
 }

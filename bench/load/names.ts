@@ -18,7 +18,7 @@ export type Kind = keyof typeof KINDS;
 
 /** Offset of the letter in a message, and of the digits after it. */
 export const LETTER_AT = 13;
-export const DIGITS_AT = 14;
+const DIGITS_AT = 14;
 export const DIGITS = 8;
 
 export const nameOf = (kind: Kind, number: number): string =>

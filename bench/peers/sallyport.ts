@@ -40,7 +40,7 @@ export function startSallyport(setup: Setup, cli: string = join(OWN, 'dist/cli/s
 }
 
 /** Writes settings and policy. JSON is YAML too. */
-export function writeSallyport(setup: Setup): void {
+function writeSallyport(setup: Setup): void {
   const { directory, port, authorities, denyList } = setup;
   const settings = {
     listen: { addresses: [`127.0.0.1:${port}`] },

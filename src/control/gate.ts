@@ -19,7 +19,7 @@ export interface Refusal {
 }
 
 /** Paths that answer without a token, so that a load balancer or kubelet can ask. They tell up or not, and what is not ready. */
-export const OPEN_PATHS: ReadonlySet<string> = new Set(['/healthz', '/health', '/readyz', '/ready']);
+const OPEN_PATHS: ReadonlySet<string> = new Set(['/healthz', '/health', '/readyz', '/ready']);
 
 const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');
@@ -33,7 +33,7 @@ export function isLoopback(address: string): boolean {
 }
 
 /** Shortest token that is accepted: 128 bits as hex or base64 are longer. */
-export const TOKEN_LENGTH_MIN = 16;
+const TOKEN_LENGTH_MIN = 16;
 
 /** What is wrong with listening on `address` with `token`, or null. */
 export function gateFault(address: string, token: string | null): string | null {

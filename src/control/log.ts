@@ -9,10 +9,8 @@ import { type DestinationStream, type Logger, pino } from 'pino';
 
 export type Log = Logger;
 
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-
 export interface LogOptions {
-  readonly level: (typeof LOG_LEVELS)[number];
+  readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   /** `auto` is `text` at a terminal and `json` elsewhere. */
   readonly format: 'json' | 'text' | 'auto';
   /** Where lines go instead of standard error. */
@@ -46,7 +44,7 @@ const standardError: DestinationStream = {
 };
 
 /** `12:30:01 WARN  upstream is down  server=192.0.2.53 pool=default`, and the stack of an error below it. */
-export function readable(line: string): string {
+function readable(line: string): string {
   const { time, level, msg, err, ...fields } = JSON.parse(line) as Record<string, unknown>;
   const head = [
     String(time).slice(11, 19),

@@ -42,7 +42,7 @@ export const fault = (
  * JSON in ASCII without angle brackets and ampersands: the same value to every reader of JSON, and nothing that a page, a
  * terminal or a log viewer might take for markup or for a control sequence. Names come from strangers.
  */
-export function escapedJson(value: unknown): string {
+function escapedJson(value: unknown): string {
   const plain =
     JSON.stringify(value, (_, member) => (typeof member === 'bigint' ? String(member) : member), 2) ?? 'null';
   return plain.replace(

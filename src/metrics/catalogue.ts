@@ -15,7 +15,6 @@
 
 /** Transports of a query; the index is what the hot path passes. */
 export const TRANSPORTS = ['udp', 'tcp', 'dot', 'doh'] as const;
-export type Transport = (typeof TRANSPORTS)[number];
 
 /** Address families, numbered as CoreDNS numbers them: 1 is IPv4, 2 is IPv6. */
 export const FAMILIES = ['1', '2'] as const;
@@ -218,7 +217,7 @@ type PlainRow = readonly [
 export type PlainName = (typeof PLAIN)[number][0];
 
 /** Columns that say how one worker is, not how much it has done: never added over workers. */
-export const PER_WORKER = ['auditHealthy', 'lagP50Us', 'lagP99Us', 'lagMaxUs'] as const;
+const PER_WORKER = ['auditHealthy', 'lagP50Us', 'lagP99Us', 'lagMaxUs'] as const;
 export type PerWorkerName = (typeof PER_WORKER)[number];
 
 /** Where each number stands: `columns[At.cacheMisses]++`. */

@@ -1,16 +1,5 @@
 /** Counters as typed arrays, one set for each worker, and the page that Prometheus reads. */
-export {
-  ACTIONS,
-  At,
-  CAUSES,
-  DURATION_BUCKETS_US,
-  decisionAt,
-  FAMILIES,
-  RCODES,
-  TRANSPORTS,
-  type Transport,
-  TYPES,
-} from './catalogue.ts';
+export { At, decisionAt } from './catalogue.ts';
 export { Counters, createCounters, openCounters } from './counters.ts';
 export {
   createExposition,

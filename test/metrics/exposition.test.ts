@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { DURATION_BUCKETS_US } from '../../src/metrics/catalogue.ts';
 import {
   At,
   createCounters,
   createExposition,
-  DURATION_BUCKETS_US,
   decisionAt,
   describeFamilies,
   type MetricsSources,
