@@ -156,7 +156,7 @@ export class Exchange implements ServerEvents {
   }
 
   #answered(attempt: Attempt, asked: Asked, server: Server, length: number, nowMs: number): void {
-    server.answered++;
+    server.replied(false);
     asked.pool?.budget.answered();
     if (asked.only === null) this.counters.answered++;
     if (attempt.repliesDue <= 0) this.#desk.release(attempt);
@@ -177,7 +177,7 @@ export class Exchange implements ServerEvents {
       this.#sendOrAdvance(asked, server, carrier, nowMs);
       return;
     }
-    server.errors++;
+    server.replied(true);
     if (isExtended(rcode)) {
       asked.unusable = true;
     } else {

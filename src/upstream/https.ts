@@ -8,13 +8,12 @@ import { isIPv6 } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Attempt } from './attempt.ts';
 import type { Carrier, CarrierEvents, Loss } from './carrier.ts';
-import { type Dial, PIPELINE_MAX } from './link.ts';
+import { type Dial, IDLE_SILENT_MS, PIPELINE_MAX, RESTED_MS, SILENT_MS } from './link.ts';
 import type { ServerOptions } from './options.ts';
 import { dialTls } from './streams.ts';
 
 const BODY_MAX = 65_535;
 const CONNECT_MS = 2000;
-const SILENT_MS = 2500;
 const IDLE_MS = 30_000;
 const MEDIA_TYPE = 'application/dns-message';
 
@@ -30,7 +29,9 @@ export class HttpsSession implements Carrier {
   /** What is asked, and its stream once there is one. */
   readonly #carried = new Map<Attempt, ClientHttp2Stream | null>();
   #waiting: Attempt[] = [];
+  #begunMs = 0;
   #heardMs = 0;
+  #patienceMs = SILENT_MS;
   #usedMs = 0;
   #closed = false;
   opened = 0;
@@ -54,7 +55,11 @@ export class HttpsSession implements Carrier {
     attempt.message[0] = 0;
     attempt.message[1] = 0;
     attempt.place = this;
-    if (this.#carried.size === 0) this.#heardMs = nowMs;
+    if (this.#carried.size === 0) {
+      this.#patienceMs =
+        this.#session !== null && nowMs - this.#heardMs > RESTED_MS ? IDLE_SILENT_MS : SILENT_MS;
+      this.#heardMs = nowMs;
+    }
     this.#usedMs = nowMs;
     this.#carried.set(attempt, null);
     this.#waiting.push(attempt);
@@ -84,8 +89,9 @@ export class HttpsSession implements Carrier {
 
   maintain(nowMs: number): void {
     if (this.#socket === null) return;
-    if (this.#session === null && nowMs - this.#heardMs > CONNECT_MS) this.#end('refused');
-    else if (this.#carried.size > 0 && nowMs - this.#heardMs > SILENT_MS) this.#end('closed');
+    if (this.#session === null) {
+      if (nowMs - this.#begunMs > CONNECT_MS) this.#end('refused');
+    } else if (this.#carried.size > 0 && nowMs - this.#heardMs > this.#patienceMs) this.#end('closed');
     else if (this.#carried.size === 0 && nowMs - this.#usedMs > IDLE_MS) this.#end('closed');
   }
 
@@ -96,7 +102,7 @@ export class HttpsSession implements Carrier {
 
   #connect(nowMs: number): void {
     this.opened++;
-    this.#heardMs = nowMs;
+    this.#begunMs = nowMs;
     this.#error = null;
     const socket = this.#dial(() => {
       if (socket !== this.#socket) return;

@@ -17,7 +17,10 @@ export const PIPELINE_MAX = 100;
 /** Octets the server has not read yet; a server that reads no more gets no more. */
 const UNSENT_MAX = 65_536;
 /** A connection that has brought nothing for so long, while something was due, is dead. */
-const SILENT_MS = 2500;
+export const SILENT_MS = 1500;
+/** The same for one that had lain idle: whatever kept its state on the way may have forgotten it. */
+export const IDLE_SILENT_MS = 700;
+export const RESTED_MS = 2000;
 const CONNECT_MS = 2000;
 const IDLE_MS = 20_000;
 const FRAME_MAX = 2 + 65_535;
@@ -40,15 +43,17 @@ export class Link {
   #ended = false;
   #error: Error | null = null;
   #strays = 0;
+  readonly #begunMs: number;
   #heardMs: number;
   #usedMs: number;
+  #patienceMs = SILENT_MS;
   readonly #now: () => number;
 
   constructor(dial: Dial, events: CarrierEvents, now: () => number, onEnd: (link: Link) => void) {
     this.#events = events;
     this.#onEnd = onEnd;
     this.#now = now;
-    this.#heardMs = this.#usedMs = now();
+    this.#begunMs = this.#heardMs = this.#usedMs = now();
     this.#socket = dial(() => {
       this.#ready = true;
       this.#heardMs = this.#now();
@@ -83,7 +88,11 @@ export class Link {
     frame.writeUInt16BE(attempt.length, 0);
     frame.set(attempt.message.subarray(0, attempt.length), 2);
     // What is waited for begins now, when nothing was due before.
-    if (this.inFlight === 0) this.#heardMs = this.#now();
+    if (this.inFlight === 0) {
+      const nowMs = this.#now();
+      this.#patienceMs = this.#ready && nowMs - this.#heardMs > RESTED_MS ? IDLE_SILENT_MS : SILENT_MS;
+      this.#heardMs = nowMs;
+    }
     this.#ids.set(attempt.id, attempt);
     attempt.place = this;
     this.#frames.push(frame);
@@ -106,8 +115,9 @@ export class Link {
   }
 
   maintain(nowMs: number): void {
-    if (!this.#ready && nowMs - this.#usedMs > CONNECT_MS) this.#end('refused');
-    else if (this.inFlight > 0 && nowMs - this.#heardMs > SILENT_MS) this.#end('closed');
+    if (!this.#ready) {
+      if (nowMs - this.#begunMs > CONNECT_MS) this.#end('refused');
+    } else if (this.inFlight > 0 && nowMs - this.#heardMs > this.#patienceMs) this.#end('closed');
     else if (this.inFlight === 0 && (nowMs - this.#usedMs > IDLE_MS || this.#abandoned > PIPELINE_MAX / 2)) {
       this.#end('closed');
     }

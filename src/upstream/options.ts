@@ -58,7 +58,15 @@ export type UpstreamEvent =
       readonly message: string;
     };
 
-export type DownReason = 'silent' | 'refused' | 'no-socket' | 'no-address';
+export type DownReason =
+  | 'silent'
+  | 'refused'
+  /** No socket can be opened to its address. */
+  | 'no-socket'
+  /** This process may open no more sockets. */
+  | 'no-descriptor'
+  /** Its name has not been found yet. */
+  | 'no-address';
 
 export interface UpstreamsOptions {
   readonly engine: Engine;

@@ -55,6 +55,7 @@ export function failureOf(asked: Asked): UpstreamFailure {
   if (asked.unusable) return 'unusable';
   if (asked.refused !== 0 && asked.attempts.length === 0) return 'unreachable';
   const servers = asked.pool?.servers ?? [];
+  if (asked.messages === 0 && servers.some(({ down }) => down === 'no-descriptor')) return 'overload';
   if (asked.messages === 0 && servers.every(({ down }) => down !== null && down !== 'silent'))
     return 'unreachable';
   return asked.full ? 'overload' : 'timeout';

@@ -43,7 +43,11 @@ export class Pool implements UpstreamPool {
     if (asked.only !== null) return (asked.tried & asked.only.bit) === 0 ? asked.only : null;
     const encryptedUp =
       this.#hasEncrypted && this.servers.some((server) => server.isEncrypted && server.down === null);
-    const explores = this.strategy === 'fastest' && asked.tried === 0 && randomBelow(EXPLORE) === 0;
+    const explores =
+      this.strategy === 'fastest' &&
+      this.servers.length > 1 &&
+      asked.tried === 0 &&
+      randomBelow(EXPLORE) === 0;
     const atRandom = this.strategy === 'random' || explores;
     let best: Server | null = null;
     let candidates = 0;

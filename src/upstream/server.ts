@@ -21,7 +21,10 @@ import { dialTcp, dialTls, Streams } from './streams.ts';
 import { UdpPorts } from './udp.ts';
 
 const SUSPECT = 3;
+const EXHAUSTED = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM']);
 export const PROBE_MS = 450;
+/** What a server that says SERVFAIL or the like to everything is taken to need besides. */
+const RELUCTANT_MS = 100;
 /** What each send without a sign of life adds to the time a server is taken to need. */
 const UNANSWERED_MS = 200;
 
@@ -55,6 +58,8 @@ export class Server implements CarrierEvents {
   down: DownReason | null = null;
   unanswered = 0;
   #isProbing = false;
+  /** Share of complaints among its last replies or so. */
+  #reluctance = 0;
   #lastHeardMs = Number.NEGATIVE_INFINITY;
   #downMs = 0;
   #probedMs = Number.NEGATIVE_INFINITY;
@@ -136,7 +141,7 @@ export class Server implements CarrierEvents {
 
   /** What `fastest` compares, in milliseconds. */
   get score(): number {
-    return this.roundTrip.smoothMs + this.unanswered * UNANSWERED_MS;
+    return this.roundTrip.smoothMs + this.unanswered * UNANSWERED_MS + this.#reluctance * RELUCTANT_MS;
   }
 
   /** A matched reply came. */
@@ -155,6 +160,13 @@ export class Server implements CarrierEvents {
     if (this.#lastHeardMs >= sentMs) return;
     this.unanswered++;
     if (this.unanswered >= SUSPECT && this.down === null) this.#probe(nowMs);
+  }
+
+  /** It replied: with an answer, or with a complaint that sends the question to the next server. */
+  replied(isComplaint: boolean): void {
+    if (isComplaint) this.errors++;
+    else this.answered++;
+    this.#reluctance += ((isComplaint ? 1 : 0) - this.#reluctance) / 8;
   }
 
   probeAnswered(): void {
@@ -180,8 +192,10 @@ export class Server implements CarrierEvents {
     this.carrier.maintain(nowMs);
     if (this.carrier !== this.streams) this.streams?.maintain(nowMs);
     if (this.down === null && this.address === '') this.fall('no-address', nowMs);
-    if (this.down === null && this.ports?.sockets === 0 && this.ports.fault !== null)
-      this.fall('no-socket', nowMs);
+    const fault = this.ports?.sockets === 0 ? this.ports.fault : null;
+    if (this.down === null && fault !== null) {
+      this.fall(EXHAUSTED.has(fault.code ?? '') ? 'no-descriptor' : 'no-socket', nowMs);
+    }
     if (this.down !== null && nowMs - this.#probedMs >= PROBE_MS) this.#probe(nowMs);
   }
 
@@ -229,9 +243,11 @@ export class Server implements CarrierEvents {
 
   lost(attempt: Attempt, loss: Loss): void {
     this.errors++;
+    const nowMs = this.#now();
+    const isMain = attempt.carrier === this.carrier;
     // A server without TCP is no server that is down.
-    if (loss === 'refused' && attempt.carrier === this.carrier && attempt.sentMs >= this.#lastHeardMs)
-      this.fall('refused', this.#now());
+    if (loss === 'refused' && isMain && attempt.sentMs >= this.#lastHeardMs) this.fall('refused', nowMs);
+    if (loss !== 'refused' && isMain) this.missed(attempt.sentMs, nowMs);
     // The next connection goes to the server's next address, if it has several.
     if (loss === 'refused' && this.addresses.length > 1)
       this.addresses = [...this.addresses.slice(1), this.address];
