@@ -106,15 +106,20 @@ function writeCounts(query: Query, high: number, low: number, answers: number, a
   putU16(octets, 10, query.hasEdns ? 1 : 0);
 }
 
+/** RD, RA, AD and CD have a meaning for the opcode QUERY only; under others they are no flags of ours to copy or set. */
+const isOtherOpcode = (query: Query): boolean => (query.flagsHigh & 0x78) !== 0;
+
 /** Third octet of a response: QR, opcode and RD as asked; the rest clear. */
-const highFlags = (query: Query): number => QR | (query.flagsHigh & 0x79);
+const highFlags = (query: Query): number => QR | (query.flagsHigh & (isOtherOpcode(query) ? 0x78 : 0x79));
 
 /** Fourth octet: RA always, CD as asked, Z clear. */
 const lowFlags = (query: Query, rcode: number, authenticated: boolean): number =>
-  RA |
-  (query.checkingDisabled ? CD : 0) |
-  (authenticated && (query.dnssecOk || query.authenticDesired) ? AD : 0) |
-  (rcode & 15);
+  isOtherOpcode(query)
+    ? rcode & 15
+    : RA |
+      (query.checkingDisabled ? CD : 0) |
+      (authenticated && (query.dnssecOk || query.authenticDesired) ? AD : 0) |
+      (rcode & 15);
 
 /** OPT, options and padding at `at`; returns the length of the response. */
 function closeMessage(
