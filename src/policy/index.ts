@@ -2,7 +2,7 @@
 
 export { type Compilation, type CompileOptions, compilePolicy } from './compile.ts';
 export * from './contract.ts';
-export { DEFAULT_ALLOW_TYPES, DEFAULT_POOL } from './description.ts';
+export { DEFAULT_ALLOW_TYPES } from './description.ts';
 export { FAULTS_PER_LIST_MAX, type ListSummary } from './lists.ts';
 export { openPolicy } from './open.ts';
 export { type ParsedZone, parseLocalZone } from './parse-zone.ts';

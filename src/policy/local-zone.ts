@@ -7,7 +7,7 @@ import { isAtOrBelow, nameLength, type Question, Rrtype, sameName, u16 } from '.
 import type { LocalAnswer, LocalRrset } from './contract.ts';
 
 /** Aliases followed within the zone; a longer chain ends where it is, which also ends loops. */
-export const ALIAS_COUNT_MAX = 8;
+const ALIAS_COUNT_MAX = 8;
 
 /** Address records added for the names that one answer points to. */
 const ADDITIONAL_COUNT_MAX = 16;
@@ -36,6 +36,8 @@ export class LocalZone {
   answer(question: Question): LocalAnswer {
     const answers: LocalRrset[] = [];
     let name = question.name.slice(0, question.length);
+    // Nobody asks a zone about names of others; if it happens, nothing is said about them.
+    if (!isAtOrBelow(name, this.#apex)) return { ...EMPTY, rcode: 'NXDOMAIN' };
     for (let aliases = 0; ; aliases++) {
       const node = this.#find(name);
       if (node === null) return { ...EMPTY, rcode: 'NXDOMAIN', answers, authority: this.#soa };

@@ -53,7 +53,7 @@ export function parseLocalZone(zone: Uint8Array, ttl: number, lines: readonly st
 }
 
 /** One record, or null for a blank line or a comment. Throws RecordError. */
-export function parseRecord(zone: Uint8Array, ttl: number, line: string): Omit<ParsedRecord, 'index'> | null {
+function parseRecord(zone: Uint8Array, ttl: number, line: string): Omit<ParsedRecord, 'index'> | null {
   const words = splitWords(line.trim());
   if (words.length === 0) return null;
   if (words[0].text.startsWith('$')) {

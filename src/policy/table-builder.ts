@@ -10,7 +10,7 @@ const FILL_MAX = 0.68;
 /** The share a table is laid out for. */
 const FILL_TARGET = 0.58;
 /** Below this share a finished table is laid out anew, so that memory follows what is in it. */
-const FILL_MIN = 0.4;
+const FILL_MIN = 0.5;
 
 const SLOTS_MIN = 16;
 const NAMES_MIN = 1024;
@@ -122,7 +122,7 @@ export class TableBuilder {
 
   #insert(hash: number, nameAt: number, entry: number): void {
     if (this.#nameCount + 1 > this.#slots * FILL_MAX) {
-      this.#layOut(slotsFor(this.#nameCount * 1.5), this.#names.length);
+      this.#layOut(slotsFor(this.#nameCount * 1.3), this.#names.length);
     }
     this.#nameCount++;
     place(this.#hashes, this.#cells, this.#scale, hash === 0 ? 1 : hash, nameAt, entry);

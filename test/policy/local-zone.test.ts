@@ -146,6 +146,20 @@ describe('answerLocally', () => {
     expect(policy.answerLocally(0, ask('corp.test', 'SOA')).answers[0].ttlSeconds).toBe(300);
   });
 
+  test.each(['other.test', 'test', '.', 'xcorp.test'])(
+    'says nothing about %s, which is not in the zone',
+    (name) => {
+      const answer = policy.answerLocally(0, ask(name));
+      expect(answer).toEqual({
+        rcode: 'NXDOMAIN',
+        answers: [],
+        authority: [],
+        additional: [],
+        leadsTo: null,
+      });
+    },
+  );
+
   test('keeps its answers when the question is used for another name', () => {
     const question = ask('x.wild.corp.test');
     const { answers } = policy.answerLocally(0, question);

@@ -137,12 +137,12 @@ const listOf = (set: string, i: number, list: ListText): ListSource => ({
 const typesOf = (types: readonly string[] | undefined): number[] | null =>
   types?.map((type) => typeOf(type) ?? 0) ?? null;
 
-export function patternOf(text: string): PatternSource {
+function patternOf(text: string): PatternSource {
   const kind = text.startsWith('*.') ? 'below' : text.startsWith('+.') ? 'both' : 'exact';
   return { kind, name: nameOctets((kind === 'exact' ? text : text.slice(2)) || '.'), text };
 }
 
-export function prefixOf(text: string): { address: Uint8Array; prefixLength: number } {
+function prefixOf(text: string): { address: Uint8Array; prefixLength: number } {
   const [host, length] = text.split('/');
   const address = addressOf(host);
   return { address, prefixLength: length === undefined ? address.length * 8 : Number(length) };
