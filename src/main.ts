@@ -6,7 +6,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import type { Fault, Settings } from './config/index.ts';
+import { type Certificates, readCertificates } from './certificates.ts';
+import type { Endpoint, Fault, Settings } from './config/index.ts';
 import {
   type ControlRoom,
   type ControlServer,
@@ -84,6 +85,8 @@ export class Service {
   readonly #hashSeed: number;
   readonly #detection: Detection | null;
   readonly #cookieSecret = new Uint8Array(randomBytes(16));
+  readonly #ticketKeys = new Uint8Array(randomBytes(48));
+  #certificates: Certificates = { tls: null, https: null };
   readonly #threads: DataThread[] = [];
   readonly #exposition: Exposition;
   readonly #stop: Stop;
@@ -125,6 +128,7 @@ export class Service {
     this.#loaded = loaded;
     this.#logFaults(loaded.faults);
     mkdirSync(settings.audit.directory, { recursive: true });
+    this.#certificates = readCertificates(settings);
     const workerCount = await this.#workerCount();
     for (let worker = 0; worker < workerCount; worker++) {
       const memory = createCounters();
@@ -223,6 +227,8 @@ export class Service {
       const loaded = this.#load();
       faults = loaded.faults;
       if ('compiled' in loaded) {
+        // Certificates first: what cannot be read must stop the reload before anything has changed.
+        this.#certificates = readCertificates(this.#options.settings);
         await this.#putInForce(loaded);
         ok = true;
       }
@@ -248,7 +254,10 @@ export class Service {
 
   async #putInForce(loaded: LoadedPolicy): Promise<void> {
     this.#loaded = loaded;
-    for (const thread of this.#threads) this.#tell(thread, { kind: 'policy', compiled: loaded.compiled });
+    for (const thread of this.#threads) {
+      this.#tell(thread, { kind: 'certificates', certificates: this.#certificates });
+      this.#tell(thread, { kind: 'policy', compiled: loaded.compiled });
+    }
     const deadlineMs = performance.now() + DRAIN_MS;
     const isBehind = (thread: DataThread): boolean =>
       thread.ready && thread.generation < loaded.compiled.generation;
@@ -290,6 +299,8 @@ export class Service {
       compiled: this.#loaded.compiled,
       counters: thread.memory,
       cookieSecret: this.#cookieSecret,
+      certificates: this.#certificates,
+      ticketKeys: this.#ticketKeys,
       reusePort: this.#threads.length > 1,
       detect: this.#detection === null || port === null ? null : { memory: this.#detection.memory, port },
     };
@@ -314,12 +325,25 @@ export class Service {
   /** Ports that the kernel chose for the first thread are what the others, and its successor, listen on. */
   #settingsOf(thread: DataThread): Settings {
     const { settings } = this.#options;
-    const known = (thread.listening.length > 0 ? thread : this.#threads[0]).listening.filter(
-      ({ transport }) => transport === 'udp',
-    );
+    const known = (thread.listening.length > 0 ? thread : this.#threads[0]).listening;
     if (known.length === 0) return settings;
-    const addresses = settings.listen.addresses.map((address, i) => ({ ...address, port: known[i].port }));
-    return { ...settings, listen: { ...settings.listen, addresses } };
+    const { listen } = settings;
+    const bound = (addresses: readonly Endpoint[], transport: Listening['transport']): Endpoint[] => {
+      const ports = known.filter((one) => one.transport === transport);
+      // In order, address by address: the kernel may have chosen different ports for one address given twice.
+      return addresses.map((address) => {
+        const at = ports.findIndex((one) => one.address === address.host);
+        return at === -1 ? address : { ...address, port: ports.splice(at, 1)[0].port };
+      });
+    };
+    return {
+      ...settings,
+      listen: {
+        addresses: bound(listen.addresses, 'udp'),
+        tls: { ...listen.tls, addresses: bound(listen.tls.addresses, 'dot') },
+        https: { ...listen.https, addresses: bound(listen.https.addresses, 'doh') },
+      },
+    };
   }
 
   #hear(thread: DataThread, message: FromWorker): void {

@@ -8,6 +8,7 @@ import {
   type Policy,
   type RuleDescription,
 } from './policy/index.ts';
+import { withSpecialUse } from './special-use.ts';
 
 export interface LoadedPolicy {
   readonly compiled: CompiledPolicy;
@@ -42,7 +43,7 @@ export function loadPolicy(
     compiled,
     faults: listFaults,
     lists,
-  } = compilePolicy(loaded.source, {
+  } = compilePolicy(withSpecialUse(loaded.source, settings), {
     hashSeed,
     generation,
     judgeWildcard,

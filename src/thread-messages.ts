@@ -1,5 +1,6 @@
 /** What the control thread and its workers say to each other. */
 import type { MessagePort } from 'node:worker_threads';
+import type { Certificates } from './certificates.ts';
 import type { Settings } from './config/index.ts';
 import type { DetectMemory } from './detect/index.ts';
 import type { CompiledPolicy } from './policy/index.ts';
@@ -13,6 +14,8 @@ export interface WorkerStart {
   readonly compiled: CompiledPolicy;
   readonly counters: SharedArrayBuffer;
   readonly cookieSecret: Uint8Array;
+  readonly certificates: Certificates;
+  readonly ticketKeys: Uint8Array;
   /** Shared memory of the fast paths and the way to the detector thread; null when the detector is off. */
   readonly detect: { readonly memory: DetectMemory; readonly port: MessagePort } | null;
   /** Several sockets share a port: every worker has its own. */
@@ -21,7 +24,7 @@ export interface WorkerStart {
 
 export type ToWorker =
   | { readonly kind: 'policy'; readonly compiled: CompiledPolicy }
-  | { readonly kind: 'certificates' }
+  | { readonly kind: 'certificates'; readonly certificates: Certificates }
   | { readonly kind: 'detector'; readonly port: MessagePort }
   /** Stop listening, answer what is in flight for at most `graceMs`, close the audit, exit. */
   | { readonly kind: 'stop'; readonly graceMs: number };

@@ -2,16 +2,18 @@
  * A data thread: its own sockets, cache, upstreams and audit segments, and the path that joins them. Knows the rooms it
  * joins and nothing of how they work.
  */
+import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import { type AuditLog, openAudit } from './audit/index.ts';
+import { type AuditLog, type ClientPrivacy, openAudit } from './audit/index.ts';
 import { ResponseCache } from './cache/index.ts';
+import type { Certificates } from './certificates.ts';
 import { ThreadDetector } from './detection.ts';
 import { ConnectionLimits, DEFAULT_LIMITS, type Listener } from './listen/index.ts';
 import { At, type Counters, openCounters, publishLag } from './metrics/index.ts';
-import { type DatagramSocket, openEngine } from './net/index.ts';
+import { type DatagramSocket, type Engine, openEngine } from './net/index.ts';
 import { type CompiledPolicy, openPolicy } from './policy/index.ts';
 import { poolOptions } from './pools.ts';
-import { NO_DETECTOR, type PathLimits, QueryPath, Site, type SiteLimits } from './query/index.ts';
+import { type Intake, NO_DETECTOR, type PathLimits, QueryPath, Site, type SiteLimits } from './query/index.ts';
 import { openStreamListeners } from './stream-listeners.ts';
 import type {
   AuditState,
@@ -71,6 +73,8 @@ class DataThread {
       segmentAgeMs: settings.audit.segmentAge,
       checkpointMs: settings.audit.checkpointInterval,
       reserveOctets: settings.audit.reserve,
+      syncIntervalMs: settings.audit.syncInterval,
+      clients: clientPrivacy(settings),
       onState: (healthy, why) => this.#noteAudit(healthy, why),
     });
     this.#upstreams = await openUpstreams({
@@ -94,16 +98,8 @@ class DataThread {
     const listening: Listening[] = [];
     for (const { host, port } of settings.listen.addresses) {
       const intake = this.#path.openIntake();
-      const socket = await engine.listen({
-        address: host,
-        port,
-        reusePort,
-        slots: settings.limits.slots,
-        bufferLength: SOCKET_BUFFER_LENGTH,
-        onBatch: intake.onBatch,
-        onError: (error) =>
-          this.#log('error', { err: error.message, address: host, port }, 'a UDP socket failed'),
-      });
+      const socket = await this.#openSocket(engine, host, port, intake);
+      if (socket === null) continue;
       intake.socket = socket;
       this.#sockets.push(socket);
       listening.push({ transport: 'udp', address: socket.local.address, port: socket.local.port });
@@ -111,7 +107,9 @@ class DataThread {
     this.#listeners = await openStreamListeners({
       settings,
       reusePort,
-      udpPorts: listening,
+      udpPorts: [...listening],
+      certificates: this.#start.certificates,
+      ticketKeys: this.#start.ticketKeys,
       limits: this.#connectionLimits(),
       onMessage: (message) => this.#path.takeMessage(message),
       onBatchEnd: () => this.#path.endTurn(),
@@ -125,6 +123,28 @@ class DataThread {
     this.#say({ kind: 'ready', engine: engine.name, engineReason: reason, listening });
   }
 
+  /** A UDP socket; null where this machine has no IPv6 and other addresses are left to listen on. */
+  async #openSocket(engine: Engine, host: string, port: number, intake: Intake): Promise<DatagramSocket | null> {
+    const { settings, reusePort } = this.#start;
+    try {
+      return await engine.listen({
+        address: host,
+        port,
+        reusePort,
+        slots: settings.limits.slots,
+        bufferLength: SOCKET_BUFFER_LENGTH,
+        onBatch: intake.onBatch,
+        onError: (error) => this.#log('error', { err: error.message, address: host, port }, 'a UDP socket failed'),
+      });
+    } catch (error) {
+      const { message } = error as Error;
+      const isOnly = settings.listen.addresses.every(({ family }) => family === 6);
+      if (isOnly || !host.includes(':') || !/EADDRNOTAVAIL|EAFNOSUPPORT/.test(message)) throw error;
+      this.#log('warn', { address: host, port, why: message }, 'this machine has no such IPv6 address: not listening there');
+      return null;
+    }
+  }
+
   take(message: ToWorker): void {
     switch (message.kind) {
       case 'policy':
@@ -132,12 +152,26 @@ class DataThread {
         this.#say({ kind: 'policy-in-force', generation: message.compiled.generation });
         return;
       case 'certificates':
+        this.#exchangeCertificates(message.certificates);
         return;
       case 'detector':
         this.#detector?.reconnect(message.port);
         return;
       case 'stop':
         void this.#stop(message.graceMs);
+    }
+  }
+
+  #exchangeCertificates({ tls, https }: Certificates): void {
+    for (const listener of this.#listeners) {
+      const fresh = listener.transport === 'dot' ? tls : listener.transport === 'doh' ? https : null;
+      if (fresh === null) continue;
+      try {
+        listener.reloadCertificate?.(fresh.certificate);
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        this.#log('error', { transport: listener.transport, why }, 'a new certificate was refused; the old one stays');
+      }
     }
   }
 
@@ -278,6 +312,12 @@ class DataThread {
   #say(message: FromWorker): void {
     parentPort?.postMessage(message);
   }
+}
+
+function clientPrivacy({ audit }: WorkerStart['settings']): ClientPrivacy {
+  if (audit.clients !== 'pseudonymise') return { mode: audit.clients };
+  // Settings without a key file are refused when they are read.
+  return { mode: 'pseudonymise', key: readFileSync(audit.pseudonymKeyFile ?? '') };
 }
 
 const thread = new DataThread(workerData as WorkerStart);

@@ -27,7 +27,11 @@ async function serve(flags: SettingsFlags & { lameDuck: string }): Promise<void>
   try {
     await service.start();
   } catch (error) {
-    if (!(error instanceof ServiceFaults)) throw new Error(whyNotStarted(error), { cause: error });
+    if (!(error instanceof ServiceFaults)) {
+      // Threads that did start keep the process alive; nothing of them must stay.
+      console.error(`sallyport: ${whyNotStarted(error)}`);
+      process.exit(1);
+    }
     printFaults(error.faults, false);
     console.error('\nThe policy has faults; nothing was started. "sallyport check" shows this list again.');
     process.exit(1);

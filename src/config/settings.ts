@@ -54,6 +54,15 @@ const Listen = z
       description:
         'Addresses and ports for plain DNS, each over UDP and TCP. 0.0.0.0 and [::] answer from the address that was asked.',
     }),
+    name: z
+      .string()
+      .trim()
+      .min(1)
+      .meta({
+        description:
+          'Name of this resolver in its certificate. Announced to clients together with the encrypted listeners (DDR, RFC 9462); without it nothing is announced.',
+      })
+      .optional(),
     tls: TlsListener.superRefine(needCertificate)
       .prefault({})
       .meta({ description: 'DNS over TLS (RFC 7858).' }),

@@ -64,6 +64,8 @@ export interface ServeOptions {
   /** More settings, by path. */
   readonly set?: Readonly<Record<string, string>>;
   readonly listen?: readonly string[];
+  /** More of sallyport.yaml, as text. */
+  readonly settings?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -92,7 +94,7 @@ export class Serving {
   static async start(options: ServeOptions): Promise<Serving> {
     const directory = mkdtempSync(join(tmpdir(), 'sallyport-e2e-'));
     writeFileSync(join(directory, 'policy.yaml'), options.policy);
-    writeFileSync(join(directory, 'sallyport.yaml'), 'policies: [policy.yaml]\n');
+    writeFileSync(join(directory, 'sallyport.yaml'), `policies: [policy.yaml]\n${options.settings ?? ''}`);
     const args = [CLI, 'serve', '-c', join(directory, 'sallyport.yaml'), '--http', '127.0.0.1:0'];
     for (const address of options.listen ?? ['127.0.0.1:0']) args.push('-l', address);
     args.push('-u', options.upstream ?? '127.0.0.1:9', '--audit', join(directory, 'audit'));

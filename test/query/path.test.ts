@@ -461,6 +461,43 @@ describe('local zones', () => {
   });
 });
 
+describe('special-use names', () => {
+  test.each([
+    { name: 'host.invalid', type: 'A', rcode: 'NXDOMAIN' },
+    { name: 'hidden.onion', type: 'A', rcode: 'NXDOMAIN' },
+    { name: 'localhost', type: 'A', rcode: 'NOERROR', rdata: '127.0.0.1' },
+    { name: 'a.localhost', type: 'AAAA', rcode: 'NOERROR', rdata: '::1' },
+    { name: '1.0.0.127.in-addr.arpa', type: 'PTR', rcode: 'NOERROR', rdata: 'localhost' },
+    { name: '9.2.0.192.in-addr.arpa', type: 'PTR', rcode: 'NXDOMAIN' },
+    { name: '4.3.20.172.in-addr.arpa', type: 'PTR', rcode: 'NXDOMAIN' },
+    { name: '_dns.resolver.arpa', type: 'SVCB', rcode: 'NOERROR' },
+    { name: 'resolver.arpa', type: 'SVCB', rcode: 'NOERROR' },
+    { name: 'use-application-dns.net', type: 'A', rcode: 'NXDOMAIN' },
+    { name: 'mask.icloud.com', type: 'AAAA', rcode: 'NXDOMAIN' },
+  ])('$name $type: $rcode, and nothing is forwarded, in no kind of group', ({ name, type, rcode, rdata }) => {
+    const house = new House(POLICY);
+    const response = house.ask(name, { type });
+    expect(response?.rcode).toBe(rcode);
+    expect(response?.answer.map((record) => record.rdata)).toEqual(rdata === undefined ? [] : [rdata]);
+    house.ask(name, { type, from: '203.0.113.5' });
+    expect(house.asked).toEqual([]);
+  });
+
+  test('a policy that speaks of such a zone knows better', () => {
+    const house = new House(POLICY.replace('- +.example.com', '- +.example.com\n      - +.lab.test'));
+    expect(house.ask('www.lab.test')).toBeNull();
+    expect(house.asked).toMatchObject([{ name: 'www.lab.test' }]);
+  });
+
+  test('the probes of CoreDNS and dnsdist are answered at once, whatever the policy', () => {
+    const house = new House(POLICY);
+    expect(house.ask('.', { type: 'NS' })?.rcode).toBe('NOERROR');
+    expect(house.ask('a.root-servers.net')?.rcode).toBe('NXDOMAIN');
+    expect(house.ask('5577006791947779410.8674665223082153551.cluster.example', { type: 'HINFO' })?.rcode).toBe('NXDOMAIN');
+    expect(house.asked).toEqual([]);
+  });
+});
+
 describe('what is not one plain question', () => {
   const whole = queryOctets('www.example.com');
   const patched = (patch: (octets: Uint8Array) => void): Uint8Array => {
