@@ -6,17 +6,19 @@ import { type AuditOptions, settingsOf } from './options.ts';
 export type { ClientPrivacy } from './client.ts';
 export type * from './contract.ts';
 export type { Disk } from './disk.ts';
+export { AuditInUse } from './lock.ts';
 export type { AuditMode, AuditOptions } from './options.ts';
 export { AuditDamaged } from './recover.ts';
 
 /**
  * Opens the log of one worker: repairs what a crash has left and begins a new segment. Throws AuditDamaged when the
- * log found there cannot be continued, and what the file system says when the directory cannot be made or read. A disk
+ * log found there cannot be continued, AuditInUse when another process writes it, and what the file system says when the directory cannot be made or read. A disk
  * that is full is no error: the log opens stopped, refuses, and begins by itself when there is room.
  */
 export function openAudit(options: AuditOptions): AuditLog {
   return new WorkerLog(settingsOf(options));
 }
+export { type Compression, compressSegments, hasZstd } from './compress.ts';
 export { EXPORT_FORMATS, type ExportFormat } from './export.ts';
 export { plainText } from './json-text.ts';
 export {
@@ -38,6 +40,7 @@ export {
   readSegment,
   segmentNames,
 } from './read.ts';
+export type { Retention } from './retention.ts';
 export { AuditStats, type Tally } from './stats.ts';
 export {
   type AuditReport,

@@ -13,7 +13,8 @@
  * left of the segment before. Thus every octet is in one leaf of one tree, over all segments and restarts, and a segment
  * that had to be given up is never touched again.
  */
-import { mkdirSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Block } from './block.ts';
 import type { AuditCounters } from './contract.ts';
 import { Heads } from './heads.ts';
@@ -29,6 +30,9 @@ import type { Tree } from './tree.ts';
 export const VERSION = 1;
 /** A new segment is not begun on a disk with less room than this. */
 const ROOM_MIN = 256 * 1024;
+
+/** So much of the end of `w….keys` is looked at for what is there already, in UTF-16 units. */
+const KEYS_LOOKED_AT = 262_144;
 
 const encoder = new TextEncoder();
 const hex = (octets: Uint8Array): string => Buffer.from(octets).toString('hex');
@@ -89,6 +93,7 @@ export class Ledger {
     this.#tree = resumption.tree;
     this.#previous = resumption.previous;
     this.#announcedKey = resumption.key;
+    if (resumption.announcements.length > 0) this.#keepAnnouncements(resumption.announcements);
     this.#checkpointAtMs = this.#keySinceMs = settings.monotonicMs();
   }
 
@@ -224,6 +229,7 @@ export class Ledger {
     }
     this.#settings.onCheckpoint(checkpoint.line);
     if (checkpoint.next === null) return;
+    this.#keepAnnouncements([checkpoint.line.trimEnd()]);
     try {
       this.#signer?.adopt(checkpoint.next);
     } catch {
@@ -231,9 +237,40 @@ export class Ledger {
     }
   }
 
+  /** Leaves of all closed blocks. */
+  get size(): number {
+    return this.#tree.size;
+  }
+
+  /** Leaves under the newest checkpoint that the disk has confirmed. */
+  get publishedSize(): number {
+    return this.#publishedSize;
+  }
+
   /** Whether the line that ended the block before is in the file. */
   get isAnnounced(): boolean {
     return this.#announcing === null;
+  }
+
+  /**
+   * `w0.keys` holds every checkpoint that announced a key, so that the key of a segment can be traced to the first one
+   * when the segments between have been retired.
+   */
+  #keepAnnouncements(lines: readonly string[]): void {
+    const { directory, worker } = this.#settings;
+    const path = join(directory, `w${worker}.keys`);
+    let kept = '';
+    try {
+      kept = readFileSync(path, 'utf8').slice(-KEYS_LOOKED_AT);
+    } catch {
+      // The first one makes the file.
+    }
+    const missing = lines.filter((line) => !kept.includes(line));
+    try {
+      if (missing.length > 0) appendFileSync(path, `${missing.join('\n')}\n`, { mode: 0o644 });
+    } catch {
+      // They stand in the log; `begin` tries again after the next start.
+    }
   }
 
   isCheckpointDue(nowMs: number): boolean {

@@ -20,11 +20,13 @@ import type { AuditCounters, AuditLog, DetailFields, Entry, OutcomeFields } from
 import { jsonLine } from './json-text.ts';
 import { isFull, Ledger, type Mark } from './ledger.ts';
 import { ENTRY_LENGTH_MAX, LineWriter, timeText } from './line.ts';
+import { Lock } from './lock.ts';
 import { Notes } from './notes.ts';
 import type { AuditSettings } from './options.ts';
 import { renderDetail, renderOutcome } from './outcome.ts';
 import { resume } from './recover.ts';
 import { Reserve } from './reserve.ts';
+import { deleteSegments, dueForRetirement, type Retirement } from './retention.ts';
 import type { Segment } from './segment.ts';
 
 const RETRY_MS = 250;
@@ -83,7 +85,12 @@ export class WorkerLog implements AuditLog {
   #group: Group | null = null;
   #syncTimer: NodeJS.Timeout | null = null;
   readonly #tick: NodeJS.Timeout;
+  readonly #lock: Lock;
   #refillAtMs: number;
+  #maintainAtMs: number;
+  /** Segments whose end is recorded, and the size of the tree at which a checkpoint covers that record. */
+  #retired: Retirement | null = null;
+  #retiredSize: number | null = null;
   #closed = false;
   /** After trouble: queries are refused until the disk has confirmed the new segment. */
   #probing = false;
@@ -95,6 +102,7 @@ export class WorkerLog implements AuditLog {
     this.#settings = settings;
     const { directory, worker } = settings;
     mkdirSync(directory, { recursive: true, mode: 0o750 });
+    this.#lock = new Lock(directory, worker, settings.bootId);
     const resumption = resume(directory, worker);
     const reserve = new Reserve(join(directory, `w${worker}.reserve`), settings.reserveLength, () => {
       settings.onState(
@@ -109,6 +117,7 @@ export class WorkerLog implements AuditLog {
     this.#writer.setClockOffset(this.#offsetMs);
     if (resumption.recovered !== null) this.#notes.add('recovered', { ...resumption.recovered });
     this.#refillAtMs = settings.monotonicMs() + REFILL_MS;
+    this.#maintainAtMs = settings.monotonicMs() + Math.min(1000, settings.maintenanceMs);
     this.#begin();
     void reserve.fill();
     this.#tick = setInterval(() => this.#onTick(), Math.min(RETRY_MS, settings.checkpointMs)).unref();
@@ -167,6 +176,7 @@ export class WorkerLog implements AuditLog {
       }
     }
     await this.#ledger.close();
+    this.#lock.release();
   }
 
   // ── bounded and open ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -369,6 +379,7 @@ export class WorkerLog implements AuditLog {
       void reserve.fill();
     }
     if (this.#probing || this.#isLate(segment)) return;
+    if (nowMs >= this.#maintainAtMs) this.#maintain(nowMs);
     if (!this.#notes.isEmpty) {
       this.#flushNotes();
       return;
@@ -382,6 +393,28 @@ export class WorkerLog implements AuditLog {
     this.#records = 0;
     ledger.closeBlock('checkpoint');
     this.#writeOwn();
+  }
+
+  /** Deletes what was recorded as retired the last time, and records what is due now. */
+  #maintain(nowMs: number): void {
+    const { directory, worker, retention, maintenanceMs, wallMs } = this.#settings;
+    this.#maintainAtMs = nowMs + maintenanceMs;
+    if (retention === null || this.#trouble !== null) return;
+    const retired = this.#retired;
+    if (retired !== null) {
+      if (!this.#notes.isEmpty) return;
+      // The record is in the block at hand or in one before it: the next checkpoint on the disk covers it.
+      this.#retiredSize ??= this.#ledger.size + (this.#records > 0 ? 1 : 0);
+      if (this.#ledger.publishedSize < this.#retiredSize) return;
+      deleteSegments(directory, retired);
+      this.#retired = this.#retiredSize = null;
+    }
+    try {
+      this.#retired = dueForRetirement(directory, worker, retention, wallMs());
+    } catch {
+      // A file went away while it was looked at; the next round sees the rest.
+    }
+    if (this.#retired !== null) this.#notes.add('retired', { ...this.#retired });
   }
 
   /** Writes lines of the log's own; false when that failed and the log stopped. In `strict` they are a group. */

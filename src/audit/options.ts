@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { ClientPrivacy } from './client.ts';
 import { type Disk, systemDisk } from './disk.ts';
+import type { Retention } from './retention.ts';
 
 export type AuditMode = 'strict' | 'bounded' | 'open';
 
@@ -12,7 +13,7 @@ export interface AuditOptions {
   readonly worker: number;
   /** Default `bounded`. */
   readonly mode?: AuditMode;
-  /** A segment is closed when it has this many octets (default 64 MiB) or is this old (default 1 hour). */
+  /** A segment is closed when it has this many octets (default 64 MiB, at most 1 GiB: readers hold one in memory) or is this old (default 1 hour). */
   readonly segmentOctets?: number;
   readonly segmentAgeMs?: number;
   /** How long a record waits at most before the disk is asked to keep it; default 40. */
@@ -31,6 +32,10 @@ export interface AuditOptions {
   readonly blockRecords?: number;
   /** Kept free for the log when the disk fills up; default 16 MiB, 0 for none. */
   readonly reserveOctets?: number;
+  /** Closed segments older or more than this are deleted; default: nothing is. */
+  readonly retention?: Retention;
+  /** How often retention is looked at, and how long after its record a segment is deleted; default 60 s. */
+  readonly maintenanceMs?: number;
   /** What of client addresses is kept; default all of it. */
   readonly clients?: ClientPrivacy;
   /** Names this start of the machine; default the kernel's boot id. */
@@ -62,6 +67,8 @@ export interface AuditSettings {
   readonly bufferLength: number;
   readonly bufferLengthMax: number;
   readonly reserveLength: number;
+  readonly retention: Retention | null;
+  readonly maintenanceMs: number;
   readonly clients: ClientPrivacy;
   readonly bootId: string;
   readonly wallMs: () => number;
@@ -77,7 +84,7 @@ export function settingsOf(options: AuditOptions): AuditSettings {
     directory: options.directory,
     worker: options.worker,
     mode: options.mode ?? 'bounded',
-    segmentLength: options.segmentOctets ?? 64 * MIB,
+    segmentLength: Math.min(options.segmentOctets ?? 64 * MIB, 1024 * MIB),
     segmentAgeMs: options.segmentAgeMs ?? 3_600_000,
     syncIntervalMs: options.syncIntervalMs ?? 40,
     unsyncedMsMax: options.unsyncedMsMax ?? 100,
@@ -90,6 +97,8 @@ export function settingsOf(options: AuditOptions): AuditSettings {
     bufferLength: 512 * 1024,
     bufferLengthMax: 16 * MIB,
     reserveLength: options.reserveOctets ?? 16 * MIB,
+    retention: options.retention ?? null,
+    maintenanceMs: options.maintenanceMs ?? 60_000,
     clients: options.clients ?? { mode: 'keep' },
     bootId: options.bootId ?? bootId(),
     wallMs: options.wallMs ?? Date.now,

@@ -30,7 +30,7 @@ export class ProofError extends Error {}
 
 type ReadLines = (file: string, at: number, end: number) => string;
 
-/** Leaves of one worker's log in order. Throws ProofError when the log does not verify: nothing is proved of such a log. */
+/** Leaves of one worker's log in order, up to its newest checkpoint. Throws ProofError when the log does not verify: nothing is proved of such a log. */
 export function leavesOf(directory: string, worker: number): LeafPlace[] {
   const leaves: LeafPlace[] = [];
   const report = verifyAudit(directory, {
@@ -47,7 +47,8 @@ export function leavesOf(directory: string, worker: number): LeafPlace[] {
       'the first segments of the log are gone; proofs need every leaf since the beginning',
     );
   }
-  return leaves;
+  // What no checkpoint covers cannot be proved to anybody.
+  return leaves.slice(0, report.workers.find((one) => one.worker === worker)?.lastCheckpoint?.size ?? 0);
 }
 
 export function proveInclusion(
@@ -59,7 +60,7 @@ export function proveInclusion(
   const leaf = leaves.find(({ from, to }) => record >= from && record < to);
   if (leaf === undefined) {
     throw new ProofError(
-      `record ${record} is in no closed block; the last one that is, is ${(leaves.at(-1)?.to ?? 1) - 1}`,
+      `record ${record} is not under a checkpoint; the last one that is, is ${(leaves.at(-1)?.to ?? 1) - 1}`,
     );
   }
   const hashes = leaves.map(({ hash }) => Buffer.from(hash, 'hex'));

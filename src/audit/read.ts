@@ -6,7 +6,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
+import { decompress } from './compress.ts';
 import { jsonText } from './json-text.ts';
 import { readSegmentName, type SegmentName } from './segment.ts';
 
@@ -72,8 +72,7 @@ export const segmentNames = (directory: string): SegmentName[] =>
     .sort((left, right) => left.worker - right.worker || left.number - right.number);
 
 export function readSegment(directory: string, name: SegmentName): Buffer {
-  const octets = readFileSync(join(directory, name.file));
-  return name.compressed ? gunzipSync(octets) : octets;
+  return decompress(name.file, readFileSync(join(directory, name.file)));
 }
 
 /** Records that pass, in the order of their times. `onSegment` is called before each file is read. */

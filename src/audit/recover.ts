@@ -5,8 +5,8 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, truncateSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import { LEAF_LINES } from './block.ts';
+import { decompress } from './compress.ts';
 import { readSegmentName, type SegmentName } from './segment.ts';
 import { leafHash, Tree } from './tree.ts';
 
@@ -30,6 +30,8 @@ export interface Resumption {
   readonly previous: Previous | null;
   /** The newest public key (hex) that the log announces; null for a new log. */
   readonly key: string | null;
+  /** Checkpoint lines of the last segment that announce a key. */
+  readonly announcements: readonly string[];
   /** What was repaired; null after an orderly stop and for a new log. */
   readonly recovered: Recovered | null;
 }
@@ -60,7 +62,7 @@ export function resume(directory: string, worker: number): Resumption {
   for (let i = names.length - 1; i >= 0; i--) {
     const name = names[i];
     const path = join(directory, name.file);
-    const octets = name.compressed ? gunzipSync(readFileSync(path)) : readFileSync(path);
+    const octets = decompress(name.file, readFileSync(path));
     if (octets.indexOf(NEWLINE) < 0 && !name.compressed) {
       // The crash came while the segment was made: not even its header is whole, so nothing was ever promised of it.
       unlinkSync(path);
@@ -70,7 +72,15 @@ export function resume(directory: string, worker: number): Resumption {
     const resumption = resumeAfter(octets, name, path);
     return { ...resumption, recovered: resumption.recovered ?? emptied };
   }
-  return { seq: 1, segment: 1, tree: new Tree(), previous: null, key: null, recovered: emptied };
+  return {
+    seq: 1,
+    segment: 1,
+    tree: new Tree(),
+    previous: null,
+    key: null,
+    announcements: [],
+    recovered: emptied,
+  };
 }
 
 interface Header {
@@ -102,6 +112,7 @@ function resumeAfter(octets: Buffer, name: SegmentName, path: string): Resumptio
   let good = 0;
   let closed = false;
   let key = header.key;
+  const announcements: string[] = [];
   for (let at = 0; at < octets.length; ) {
     const end = octets.indexOf(NEWLINE, at);
     if (end < 0) break;
@@ -112,7 +123,10 @@ function resumeAfter(octets: Buffer, name: SegmentName, path: string): Resumptio
       for (const leaf of line['leaves'] as string[]) tree.add(Buffer.from(leaf, 'hex'));
       blockAt = at;
       closed = line['closes'] === true;
-      if (typeof line['next'] === 'string') key = line['next'];
+      if (typeof line['next'] === 'string') {
+        key = line['next'];
+        announcements.push(octets.toString('utf8', at, end));
+      }
     }
     if (typeof line['seq'] === 'number' && line['type'] !== 'segment') seq = line['seq'] + 1;
     at = good = end + 1;
@@ -134,8 +148,9 @@ function resumeAfter(octets: Buffer, name: SegmentName, path: string): Resumptio
     seq,
     segment: name.number + 1,
     tree,
-    previous: { file: name.file.replace(/\.gz$/, ''), octets: good, leaves: leaves.map(hex) },
+    previous: { file: name.file.replace(/\.(gz|zst)$/, ''), octets: good, leaves: leaves.map(hex) },
     key,
+    announcements,
     recovered,
   };
 }

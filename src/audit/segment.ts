@@ -14,7 +14,7 @@ export function segmentName(worker: number, number: number, beganAtMs: number): 
   return `w${worker}-${String(number).padStart(8, '0')}-${time}.ndjson`;
 }
 
-const NAME = /^w(\d+)-(\d{8,})-(\d{8}T\d{9}Z)\.ndjson(\.gz)?$/;
+const NAME = /^w(\d+)-(\d{8,})-(\d{8}T\d{9}Z)\.ndjson(\.gz|\.zst)?$/;
 
 export interface SegmentName {
   readonly file: string;

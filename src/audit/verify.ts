@@ -1,6 +1,6 @@
 /**
- * Whether a log is what was written. It reads nothing but the files, shares no code with the writer but the words of
- * the format, and needs no network. What it finds is named with file, octet and line.
+ * Whether a log is what was written. It reads nothing but the files, shares no code with the writer but the reading of
+ * compressed files, and needs no network. What it finds is named with file, octet and line.
  *
  * What is checked, for each worker:
  *    · segments are numbered without a gap, each header names the end of the segment before it
@@ -12,7 +12,7 @@
 import { createHash, createPublicKey, verify as verifySignature } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
+import { decompress } from './compress.ts';
 
 export interface Fault {
   readonly worker: number;
@@ -32,6 +32,8 @@ export interface WorkerReport {
   /** Last record that a signed checkpoint covers. */
   readonly lastSigned: number;
   readonly checkpoints: number;
+  /** Size of the tree, in leaves, and root at the newest checkpoint. */
+  readonly lastCheckpoint: { readonly size: number; readonly root: string } | null;
   readonly leaves: number;
   readonly root: string;
   /** First and last public key seen. */
@@ -72,7 +74,7 @@ export interface LeafPlace {
 const FAULTS_MAX = 50;
 const LEAF_LINES = 32;
 const NEWLINE = 10;
-const SEGMENT_NAME = /^w(\d+)-(\d{8,})-\d{8}T\d{9}Z\.ndjson(\.gz)?$/;
+const SEGMENT_NAME = /^w(\d+)-(\d{8,})-\d{8}T\d{9}Z\.ndjson(\.gz|\.zst)?$/;
 const HEAD_NAME = /^w(\d+)\.head$/;
 const HASH = /^[0-9a-f]{64}$/;
 const SIGNED = /^(\{"type":"checkpoint",.*),"sig":"([0-9a-f]{128})"\}$/s;
@@ -229,12 +231,16 @@ class WorkerCheck {
   readonly #rootAt = new Map<number, string>();
   readonly #roots = new Roots();
   #sizeAtStart = 0;
+  /** The first segment that is here when it is not the first of all, and how far records say that segments were retired. */
+  #retiredBefore: { readonly number: number; readonly file: string; readonly at: string } | null = null;
+  #retiredThrough = 0;
   #last: Ended | null = null;
   #segments = 0;
   #firstRecord = 0;
   #seq = 0;
   #lastSigned = 0;
   #checkpoints = 0;
+  #lastCheckpoint: { readonly size: number; readonly root: string } | null = null;
   #faultCount = 0;
   #firstKey = '';
   #key = '';
@@ -333,7 +339,7 @@ class WorkerCheck {
   #read(file: string): Buffer | null {
     try {
       const octets = readFileSync(join(this.#directory, file));
-      return file.endsWith('.gz') ? gunzipSync(octets) : octets;
+      return decompress(file, octets);
     } catch (error) {
       this.#fault(`the file cannot be read: ${(error as Error).message}`, 0, 0, file);
       return null;
@@ -357,8 +363,9 @@ class WorkerCheck {
         this.#remarks.push(
           `worker ${this.worker}: no trusted key was given; signatures were checked against the key that the log itself names`,
         );
-      } else if (trusted !== key && number === 1) {
-        this.#fault(`the log begins with the key ${key}, not with the trusted key ${trusted}`);
+      } else if (this.#keyAfter(trusted, key) !== key) {
+        const how = number === 1 ? '' : ', and no announcement in its .keys file leads from one to the other';
+        this.#fault(`the log begins with the key ${key}, not with the trusted key ${trusted}${how}`);
       }
     } else {
       this.#takeKey(key, 'the header');
@@ -389,7 +396,13 @@ class WorkerCheck {
       this.#fault('the header does not say where the segment before it ends');
       return;
     }
-    if (before === null || before.file.replace(/\.gz$/, '') !== file) {
+    if (before === null && this.#segments === 1 && typeof number === 'number') {
+      // Whether it may be missing is known once all records have been read.
+      this.#retiredBefore = { number, file, at: this.#file };
+      this.#sizeAtStart = -1;
+      return;
+    }
+    if (before === null || before.file.replace(/\.(gz|zst)$/, '') !== file) {
       this.#fault(`the segment before this one, ${file}, is missing`);
       this.#sizeAtStart = -1;
       return;
@@ -450,6 +463,10 @@ class WorkerCheck {
       if (value['type'] === 'checkpoint') this.#checkCheckpoint(value, text);
     } else if (typeof value['seq'] === 'number' && value['type'] !== 'segment') {
       this.#checkRecord(value['seq']);
+      const { through } = value;
+      if (value['type'] === 'retired' && typeof through === 'number') {
+        this.#retiredThrough = Math.max(this.#retiredThrough, through);
+      }
     } else {
       this.#fault(`a line of type ${JSON.stringify(value['type'])} has no place here`);
     }
@@ -550,6 +567,7 @@ class WorkerCheck {
     const actual = this.#roots.root();
     if (root !== actual) this.#fault(`the root should be ${JSON.stringify(root)} here and is ${actual}`);
     this.#rootAt.set(this.#roots.size, actual);
+    this.#lastCheckpoint = { size: this.#roots.size, root: actual };
     const [, signed, signature] = SIGNED.exec(text) ?? [];
     if (signed === undefined || signature === undefined || typeof key !== 'string') {
       this.#fault('the checkpoint is not signed');
@@ -569,10 +587,34 @@ class WorkerCheck {
     }
   }
 
+  /** The key in charge after the announcements in `w….keys` that begin with `key`, but not past `wanted`. */
+  #keyAfter(key: string, wanted: string): string {
+    if (key === wanted) return key;
+    let text = '';
+    try {
+      text = readFileSync(join(this.#directory, `w${this.worker}.keys`), 'utf8');
+    } catch {
+      // There is none; then nothing leads on from the key.
+    }
+    let current = key;
+    for (const line of text.split('\n')) {
+      const { key: by, next } = parse(line) ?? {};
+      const [, signed, signature] = SIGNED.exec(line) ?? [];
+      if (by !== current || typeof next !== 'string' || signed === undefined || signature === undefined)
+        continue;
+      if (isSigned(signed, signature, current)) current = next;
+      if (current === wanted) break;
+    }
+    return current;
+  }
+
   /** A key may sign when it is the one in charge, or the one that the key in charge has announced. */
   #takeKey(key: string, who: string): void {
     if (key === this.#key) return;
-    if (key !== this.#next) this.#fault(`${who} names the key ${key}, which no checkpoint has announced`);
+    // The announcement may lie in a segment that was retired; it is kept in the .keys file then.
+    if (key !== this.#next && this.#keyAfter(this.#key, key) !== key) {
+      this.#fault(`${who} names the key ${key}, which no checkpoint has announced`);
+    }
     this.#key = key;
     this.#next = null;
   }
@@ -580,6 +622,14 @@ class WorkerCheck {
   /** After the last segment: what is left in the open block, and claims that nothing in the log answers. */
   end(): void {
     const last = this.#last;
+    const first = this.#retiredBefore;
+    if (first !== null && first.number - 1 > this.#retiredThrough) {
+      this.#fault(`the segment before this one, ${first.file}, is missing`, 0, 1, first.at);
+    } else if (first !== null) {
+      this.#remarks.push(
+        `worker ${this.worker}: segments 1 to ${first.number - 1} were retired, as the log itself records`,
+      );
+    }
     if (last !== null) {
       this.#file = last.file;
       const leaves = this.#openLeaves(last);
@@ -650,6 +700,7 @@ class WorkerCheck {
       lastRecord: this.#seq - 1,
       lastSigned: this.#lastSigned,
       checkpoints: this.#checkpoints,
+      lastCheckpoint: this.#lastCheckpoint,
       leaves: this.#roots.size,
       root: this.#roots.root(),
       firstKey: this.#firstKey,

@@ -1,5 +1,6 @@
 /** `sallyport audit`: reading the log, and proving that it is whole. */
 import { Command } from 'commander';
+import { compressCommand } from './audit-compress.ts';
 import { exportCommand } from './audit-export.ts';
 import { checkProofCommand, proveCommand } from './audit-prove.ts';
 import { queryLogCommand } from './audit-query.ts';
@@ -15,6 +16,7 @@ export function auditCommand(): Command {
     .addCommand(queryLogCommand())
     .addCommand(statsCommand())
     .addCommand(exportCommand())
+    .addCommand(compressCommand())
     .addCommand(proveCommand())
     .addCommand(checkProofCommand());
 }
