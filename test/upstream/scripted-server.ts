@@ -34,9 +34,10 @@ export interface ScriptedServer {
 
 export async function scriptedServer(
   script: Script,
-  options: { tcp?: boolean; port?: number } = {},
+  options: { tcp?: boolean; port?: number; address?: string } = {},
 ): Promise<ScriptedServer> {
-  const udp: UdpSocket = createSocket('udp4');
+  const { address = '127.0.0.1' } = options;
+  const udp: UdpSocket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
   const sockets = new Set<Socket>();
   let tcp: Server | null = null;
   let accepted = 0;
@@ -72,7 +73,7 @@ export async function scriptedServer(
   });
   await new Promise<void>((resolve, reject) => {
     udp.once('error', reject);
-    udp.bind(options.port ?? 0, '127.0.0.1', resolve);
+    udp.bind(options.port ?? 0, address, resolve);
   });
   const { port } = udp.address();
   (server as { port: number }).port = port;
@@ -95,7 +96,7 @@ export async function scriptedServer(
     });
     await new Promise<void>((resolve, reject) => {
       tcp?.once('error', reject);
-      tcp?.listen(port, '127.0.0.1', resolve);
+      tcp?.listen(port, address, resolve);
     });
   }
   return server;
