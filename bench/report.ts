@@ -1,17 +1,12 @@
 /** The results as a table for people, with ratios and goals. */
 import { type Claim, claim } from './drills/verdict.ts';
 import { RATIO_GOALS, RULE_LOAD_GOAL } from './goals.ts';
+import { median } from './median.ts';
 import type { CostResult, CostSample } from './rows/cost.ts';
 import type { RuleLoadResult } from './rows/rule-load.ts';
 
 /** The share of queries that may be lost or wrong before a figure stops meaning anything. */
 const FLAWS_MAX = 0.01;
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((left, right) => left - right);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
 
 const costUs = ({ userUs, systemUs }: CostSample): number => userUs + systemUs;
 const medianCost = ({ samples }: CostResult): number => median(samples.map(costUs));
