@@ -4,7 +4,13 @@
  *
  *    node --expose-gc bench/judge.ts [rules]
  */
-import { compilePolicy, type ListSource, openPolicy } from '../src/policy/index.ts';
+import {
+  compilePolicy,
+  type ListSource,
+  openPolicy,
+  type PolicySource,
+  parseLocalZone,
+} from '../src/policy/index.ts';
 import { nameOctets, Question } from '../src/wire/index.ts';
 import { benchDescription, benchSource } from './policy-source.ts';
 import { distinctNames } from './rule-names.ts';
@@ -56,10 +62,19 @@ const half = count >>> 1;
 const allowed = names.slice(0, half);
 const denied = names.slice(half, count);
 const unknown = names.slice(count);
-const { compiled } = compilePolicy(benchSource([listOf('allow', allowed), listOf('deny', denied)]), {
-  hashSeed: SEED,
-  generation: 1,
-});
+// Beside the lists what a real policy has: wildcards in a list, local zones, a route.
+const wildcards = distinctNames(1000, 2).map((name) => `*.${name}`);
+const lists = [listOf('allow', [...allowed, ...wildcards]), listOf('deny', denied)];
+const source: PolicySource = {
+  ...benchSource(lists),
+  local: ['localhost', 'test', 'home.arpa', 'corp.example'].map((zone) => ({
+    zone: nameOctets(zone),
+    groups: null,
+    rrsets: parseLocalZone(nameOctets(zone), 300, []).rrsets,
+  })),
+  via: [{ suffix: nameOctets('internal'), pool: 'vpc' }],
+};
+const { compiled } = compilePolicy(source, { hashSeed: SEED, generation: 1 });
 const policy = openPolicy(compiled);
 const threeLabels = allowed.filter((name) => name.split('.').length === 3);
 const kinds: readonly [string, readonly string[]][] = [

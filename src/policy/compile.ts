@@ -13,6 +13,7 @@ import { ENTRY_INDEX_MAX, EntryKind, entryIndex, entryKind, entryOf } from './la
 import { type ListAction, ListedName } from './list-reader.ts';
 import { estimateList, type ListSummary, readList } from './lists.ts';
 import { buildPrefixTable } from './prefixes.ts';
+import { buildReachFilter } from './reach-filter.ts';
 import type { ListFault, ListSource, PatternKind, PolicySource, RuleSource } from './source.ts';
 import { TableBuilder } from './table-builder.ts';
 
@@ -61,7 +62,8 @@ class Compiler {
   readonly #expiresAtMs: number[] = [];
   readonly #listOf: number[] = [];
   readonly #pools: string[] = [DEFAULT_POOL];
-  readonly #reachingDepths = new Uint8Array(128);
+  /** Hashes of the names that say something of names below them. */
+  readonly #reaching: number[] = [];
 
   constructor(source: PolicySource, options: CompileOptions) {
     this.#source = source;
@@ -107,7 +109,7 @@ class Compiler {
       zones,
       pools: this.#pools,
       hasRoutes: via.length > 0,
-      reachingDepths: this.#reachingDepths,
+      reach: buildReachFilter(this.#reaching),
     };
     const { generation, hashSeed } = this.#options;
     return {
@@ -187,7 +189,7 @@ class Compiler {
 
   /** `isReaching`: says something of the names below. */
   #put(name: ListedName, entry: number, isReaching: boolean): number {
-    if (isReaching) this.#reachingDepths[name.labelCount] = 1;
+    if (isReaching) this.#reaching.push(name.suffixHash[0]);
     return this.#table.add(name.suffixHash[0], name.name, 0, name.length, entry);
   }
 

@@ -3,6 +3,7 @@ import { Rrtype } from '../wire/index.ts';
 import type { CompiledPolicy, GroupDescription, LocalRrset, RuleDescription } from './contract.ts';
 import type { TableLayout } from './layout.ts';
 import type { PrefixTable } from './prefixes.ts';
+import type { ReachFilter } from './reach-filter.ts';
 
 /** Properties of a rule that judging looks at, one number a rule. */
 export const RuleFlag = {
@@ -62,8 +63,7 @@ export interface PolicyDescription {
   /** Names of pools; the first is DEFAULT_POOL. */
   readonly pools: readonly string[];
   readonly hasRoutes: boolean;
-  /** 1 where names of that many labels (root: 0) say something of names below them. */
-  readonly reachingDepths: Uint8Array;
+  readonly reach: ReachFilter;
 }
 
 export const descriptionOf = (compiled: CompiledPolicy): PolicyDescription =>

@@ -27,6 +27,7 @@ import { explain } from './explain.ts';
 import { ENTRY_NONE, NameTable } from './layout.ts';
 import { LocalZone } from './local-zone.ts';
 import { findGroup } from './prefixes.ts';
+import { mayReach, type ReachFilter } from './reach-filter.ts';
 
 export const openPolicy = (compiled: CompiledPolicy): Policy => new OpenedPolicy(compiled);
 
@@ -61,7 +62,7 @@ class OpenedPolicy implements Policy {
   readonly #description: PolicyDescription;
   readonly #table: NameTable;
   readonly #contest: Contest;
-  readonly #reachingDepths: Uint8Array;
+  readonly #reach: ReachFilter;
   readonly #setOrders: readonly Uint16Array[];
   /** Without them the first deny that is met is the verdict, and no suffix behind it need be looked up. */
   readonly #mayStopAtDeny: boolean;
@@ -77,7 +78,7 @@ class OpenedPolicy implements Policy {
     this.#description = description;
     this.#table = new NameTable(compiled.memory, description.layout);
     this.#contest = new Contest(this.#table, description);
-    this.#reachingDepths = description.reachingDepths;
+    this.#reach = description.reach;
     this.#setOrders = description.setOrders;
     this.#mayStopAtDeny = description.zones.length === 0 && !description.hasRoutes;
     this.#zones = description.zones.map(({ zone, rrsets }) => new LocalZone(zone, rrsets));
@@ -97,7 +98,7 @@ class OpenedPolicy implements Policy {
     const { name, length, labelAt, labelCount, suffixHash } = question;
     contest.begin();
     for (let label = 0; label <= labelCount; label++) {
-      if (label > 0 && this.#reachingDepths[labelCount - label] === 0) continue;
+      if (label > 0 && !mayReach(this.#reach, suffixHash[label])) continue;
       const at = label === labelCount ? length - 1 : labelAt[label];
       const found = table.find(suffixHash[label], name, at, length);
       if (found === ENTRY_NONE) continue;
