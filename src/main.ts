@@ -30,6 +30,7 @@ import {
 } from './metrics/index.ts';
 import { openEngine } from './net/index.ts';
 import { type LoadedPolicy, loadPolicy } from './policy-loading.ts';
+import { createRateTable } from './query/index.ts';
 import type { AuditState, FromWorker, Listening, ToWorker, WorkerStart } from './thread-messages.ts';
 import type { UpstreamServerState } from './upstream/index.ts';
 import { VERSION } from './version.ts';
@@ -85,6 +86,7 @@ export class Service {
   readonly #hashSeed: number;
   readonly #detection: Detection | null;
   readonly #cookieSecret = new Uint8Array(randomBytes(16));
+  readonly #rateTable: SharedArrayBuffer | null;
   readonly #ticketKeys = new Uint8Array(randomBytes(48));
   #certificates: Certificates = { tls: null, https: null };
   readonly #threads: DataThread[] = [];
@@ -101,6 +103,7 @@ export class Service {
   constructor(options: ServiceOptions) {
     this.#options = options;
     this.#log = options.log;
+    this.#rateTable = options.settings.limits.responseRate.perSecond > 0 ? createRateTable() : null;
     const { detect } = options.settings;
     this.#detection = detect.enabled
       ? new Detection(detect.stateDirectory, this.#log, () => this.#reconnectDetector())
@@ -299,6 +302,7 @@ export class Service {
       compiled: this.#loaded.compiled,
       counters: thread.memory,
       cookieSecret: this.#cookieSecret,
+      rateTable: this.#rateTable,
       certificates: this.#certificates,
       ticketKeys: this.#ticketKeys,
       reusePort: this.#threads.length > 1,

@@ -14,6 +14,8 @@ export interface WorkerStart {
   readonly compiled: CompiledPolicy;
   readonly counters: SharedArrayBuffer;
   readonly cookieSecret: Uint8Array;
+  /** Buckets of the response-rate limit; null when there is none. */
+  readonly rateTable: SharedArrayBuffer | null;
   readonly certificates: Certificates;
   readonly ticketKeys: Uint8Array;
   /** Shared memory of the fast paths and the way to the detector thread; null when the detector is off. */

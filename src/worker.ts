@@ -10,10 +10,18 @@ import type { Certificates } from './certificates.ts';
 import { ThreadDetector } from './detection.ts';
 import { ConnectionLimits, DEFAULT_LIMITS, type Listener } from './listen/index.ts';
 import { At, type Counters, openCounters, publishLag } from './metrics/index.ts';
-import { type DatagramSocket, type Engine, openEngine } from './net/index.ts';
-import { type CompiledPolicy, openPolicy } from './policy/index.ts';
+import { addressOctets, type DatagramSocket, type Engine, openEngine } from './net/index.ts';
+import { type CompiledPolicy, openPolicy, type Policy } from './policy/index.ts';
 import { poolOptions } from './pools.ts';
-import { type Intake, NO_DETECTOR, type PathLimits, QueryPath, Site, type SiteLimits } from './query/index.ts';
+import {
+  type Intake,
+  NO_DETECTOR,
+  type PathLimits,
+  QueryPath,
+  RateLimit,
+  Site,
+  type SiteLimits,
+} from './query/index.ts';
 import { openStreamListeners } from './stream-listeners.ts';
 import type {
   AuditState,
@@ -43,6 +51,7 @@ class DataThread {
   #auditState: AuditState = { healthy: true, why: '' };
   #upstreams!: Upstreams;
   #path!: QueryPath;
+  #policy: Policy | null = null;
   #bugLoggedAtMs = Number.NEGATIVE_INFINITY;
   readonly #timers: NodeJS.Timeout[] = [];
 
@@ -91,6 +100,7 @@ class DataThread {
       detector: this.#detector ?? NO_DETECTOR,
       clock: { nowMs: () => performance.now(), wallMs: () => Date.now() },
       limits: this.#limits(),
+      rateLimit: this.#rateLimit(),
       hashSeed: compiled.hashSeed,
       cookieSecret,
       onBug: (error) => this.#noteBug(error),
@@ -124,7 +134,12 @@ class DataThread {
   }
 
   /** A UDP socket; null where this machine has no IPv6 and other addresses are left to listen on. */
-  async #openSocket(engine: Engine, host: string, port: number, intake: Intake): Promise<DatagramSocket | null> {
+  async #openSocket(
+    engine: Engine,
+    host: string,
+    port: number,
+    intake: Intake,
+  ): Promise<DatagramSocket | null> {
     const { settings, reusePort } = this.#start;
     try {
       return await engine.listen({
@@ -134,13 +149,18 @@ class DataThread {
         slots: settings.limits.slots,
         bufferLength: SOCKET_BUFFER_LENGTH,
         onBatch: intake.onBatch,
-        onError: (error) => this.#log('error', { err: error.message, address: host, port }, 'a UDP socket failed'),
+        onError: (error) =>
+          this.#log('error', { err: error.message, address: host, port }, 'a UDP socket failed'),
       });
     } catch (error) {
       const { message } = error as Error;
       const isOnly = settings.listen.addresses.every(({ family }) => family === 6);
       if (isOnly || !host.includes(':') || !/EADDRNOTAVAIL|EAFNOSUPPORT/.test(message)) throw error;
-      this.#log('warn', { address: host, port, why: message }, 'this machine has no such IPv6 address: not listening there');
+      this.#log(
+        'warn',
+        { address: host, port, why: message },
+        'this machine has no such IPv6 address: not listening there',
+      );
       return null;
     }
   }
@@ -170,7 +190,11 @@ class DataThread {
         listener.reloadCertificate?.(fresh.certificate);
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
-        this.#log('error', { transport: listener.transport, why }, 'a new certificate was refused; the old one stays');
+        this.#log(
+          'error',
+          { transport: listener.transport, why },
+          'a new certificate was refused; the old one stays',
+        );
       }
     }
   }
@@ -194,7 +218,8 @@ class DataThread {
   }
 
   #siteOf(compiled: CompiledPolicy): Site {
-    return new Site(openPolicy(compiled), (group) => this.#viewOf(group), this.#limits(), this.#audit);
+    this.#policy = openPolicy(compiled);
+    return new Site(this.#policy, (group) => this.#viewOf(group), this.#limits(), this.#audit);
   }
 
   /** A group keeps its view over reloads, and with it its share of the cache. */
@@ -211,6 +236,9 @@ class DataThread {
     return {
       udpSize: limits.udpSize,
       pendingPerClient: limits.pendingPerClient,
+      pendingPerProvenClient: limits.pendingPerProvenClient,
+      pendingPerForwarder: limits.pendingPerForwarder,
+      flightsPerDomain: limits.flightsPerDomain,
       clientDeadlineMs: limits.clientDeadline,
       forwarderDeadlineMs: limits.forwarderDeadline,
       denyTunnels: this.#start.settings.detect.action === 'deny',
@@ -225,10 +253,31 @@ class DataThread {
     };
   }
 
+  /** Whether connections from this address speak for many clients. */
+  #isForwarder(address: string): boolean {
+    const octets = addressOctets(address.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.)/i, ''));
+    if (octets === null || this.#policy === null) return false;
+    const group = this.#policy.groupOf(octets, octets.length);
+    return group >= 0 && this.#policy.groups[group].forwarder;
+  }
+
+  #rateLimit(): RateLimit | null {
+    const { rateTable, settings, compiled } = this.#start;
+    if (rateTable === null) return null;
+    const { perSecond, includeForwarders } = settings.limits.responseRate;
+    return new RateLimit({
+      table: rateTable,
+      perSecond,
+      seed: compiled.hashSeed,
+      includesForwarders: includeForwarders,
+    });
+  }
+
   #connectionLimits(): ConnectionLimits {
     const { limits } = this.#start.settings;
     return new ConnectionLimits({
       ...DEFAULT_LIMITS,
+      isForwarder: (address) => this.#isForwarder(address),
       clientsMax: Math.ceil(limits.tcpClients / this.#start.workerCount),
       clientsPerAddress: limits.tcpClientsPerAddress,
       inFlightMax: limits.tcpPipeline,
@@ -280,7 +329,31 @@ class DataThread {
     }
     columns[At.streamAccepted] = accepted;
     columns[At.streamOpen] = open;
+    this.#publishClosed();
     this.#say({ kind: 'state', upstreams: this.#upstreams.state(), audit: this.#auditState });
+  }
+
+  /** Why connections were closed, in the few words of the metrics. */
+  #publishClosed(): void {
+    let refused = 0;
+    let idle = 0;
+    let limit = 0;
+    let stalled = 0;
+    let malformed = 0;
+    for (const { counters } of this.#listeners) {
+      const { closed } = counters;
+      refused += closed.handshake;
+      idle += closed.idle;
+      limit += closed.evicted + closed['client-limit'] + closed.spent + closed.abuse;
+      stalled += closed['slow-message'] + closed['slow-reader'];
+      malformed += closed.malformed;
+    }
+    const { columns } = this.#counters;
+    columns[At.streamRefused] = refused;
+    columns[At.streamClosedIdle] = idle;
+    columns[At.streamClosedLimit] = limit;
+    columns[At.streamClosedStalled] = stalled;
+    columns[At.streamClosedMalformed] = malformed;
   }
 
   #noteAudit(healthy: boolean, why: string): void {

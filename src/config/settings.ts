@@ -267,7 +267,42 @@ const Audit = z
 
 const Limits = z.strictObject({
   slots: count(8192, 64, 1_048_576, 'Queries in flight per worker; more are dropped and counted.'),
-  pendingPerClient: count(200, 1, 65_535, 'Queries of one client address that may wait for an upstream.'),
+  pendingPerClient: count(
+    200,
+    1,
+    65_535,
+    'Queries of one client address that may wait for an upstream, per worker.',
+  ),
+  pendingPerProvenClient: count(
+    2000,
+    1,
+    65_535,
+    'The same for an address that cannot be forged: with a valid DNS cookie, or over TCP, TLS or HTTPS.',
+  ),
+  pendingPerForwarder: count(
+    4000,
+    1,
+    65_535,
+    'The same for clients of a group with `forwarder: true`, which have many clients behind them.',
+  ),
+  flightsPerDomain: count(
+    1024,
+    1,
+    524_288,
+    'Questions in flight to upstreams for names with the same last three labels, per worker; twice as many for the same last two. A flood of random names of one domain is held here.',
+  ),
+  responseRate: z
+    .strictObject({
+      perSecond: count(
+        0,
+        0,
+        1_000_000,
+        'Responses a second over UDP to one /24 or /56; 0: no limit. Beyond it every second response is truncated and the others are not sent. Clients with a valid DNS cookie are spared.',
+      ),
+      includeForwarders: flag(false, 'Limit groups with `forwarder: true` as well.'),
+    })
+    .prefault({})
+    .meta({ description: 'Response-rate limiting, for networks whose addresses may be forged.' }),
   clientDeadline: duration('3.8s', 'A client gets its SERVFAIL after this time.', {
     least: '100ms',
     most: '30s',

@@ -8,6 +8,7 @@ import type { Answer } from '../answer/index.ts';
 import type { Cell } from '../cache/index.ts';
 import { type Question, sameOctets } from '../wire/index.ts';
 import type { Query } from './query.ts';
+import { Shares } from './shares.ts';
 import type { Site } from './site.ts';
 
 export class Flight {
@@ -30,6 +31,9 @@ export class Flight {
   /** Chain so far, when it was cut at a name of another pool. */
   prefix: Answer | null = null;
   restarts = 0;
+  /** Where it is counted, in `Flights`. */
+  narrowShare = 0;
+  wideShare = 0;
   /** A reply or a failure has come: nobody joins any more. */
   isOver = false;
   /** First of the queries that wait, linked by `nextInFlight`. */
@@ -70,10 +74,34 @@ export class Flight {
   }
 }
 
+export interface FlightBounds {
+  /** Most flights in all. One pool may have half of them, so that a silent one leaves room for the others. */
+  readonly flights: number;
+  /** Most flights for names with the same last three labels; twice as many for the same last two. */
+  readonly flightsPerDomain: number;
+}
+
 /** All flights of one worker, found by question, variant and site. */
 export class Flights {
   readonly #byKey = new Map<number, Flight>();
+  readonly #shares = new Shares();
+  readonly #byPool = new Map<string, number>();
+  readonly #bounds: FlightBounds;
   size = 0;
+
+  constructor(bounds: FlightBounds) {
+    this.#bounds = bounds;
+  }
+
+  /** The bound that keeps a question from being asked, or null. */
+  fullFor(question: Question, pool: string): 'flights' | 'pool' | 'domain' | null {
+    const { flights, flightsPerDomain } = this.#bounds;
+    if (this.size >= flights) return 'flights';
+    if ((this.#byPool.get(pool) ?? 0) >= Math.max(1, flights >> 1)) return 'pool';
+    const shares = this.#shares;
+    if (shares.at(shares.narrow(question)) >= flightsPerDomain) return 'domain';
+    return shares.at(shares.wide(question)) >= 2 * flightsPerDomain ? 'domain' : null;
+  }
 
   find(question: Question, variant: number, site: Site): Flight | null {
     let flight = this.#byKey.get(keyOf(question, variant)) ?? null;
@@ -91,16 +119,22 @@ export class Flights {
     return null;
   }
 
-  add(flight: Flight): void {
+  /** `question` is the one the flight was made for. */
+  add(flight: Flight, question: Question): void {
     flight.sameKey = this.#byKey.get(flight.key) ?? null;
     this.#byKey.set(flight.key, flight);
     this.size++;
+    flight.narrowShare = this.#shares.narrow(question);
+    flight.wideShare = this.#shares.wide(question);
+    this.#shares.add(flight.narrowShare);
+    this.#shares.add(flight.wideShare);
+    this.#byPool.set(flight.firstPool, (this.#byPool.get(flight.firstPool) ?? 0) + 1);
   }
 
   remove(flight: Flight): void {
     const first = this.#byKey.get(flight.key);
     if (first === undefined) return;
-    this.size--;
+    this.#forget(flight);
     if (first === flight) {
       if (flight.sameKey === null) this.#byKey.delete(flight.key);
       else this.#byKey.set(flight.key, flight.sameKey);
@@ -111,6 +145,14 @@ export class Flights {
       at.sameKey = flight.sameKey;
       return;
     }
+  }
+
+  /** Pools are those of the settings, so their counts need no bound of their own. */
+  #forget(flight: Flight): void {
+    this.size--;
+    this.#shares.remove(flight.narrowShare);
+    this.#shares.remove(flight.wideShare);
+    this.#byPool.set(flight.firstPool, (this.#byPool.get(flight.firstPool) ?? 1) - 1);
   }
 }
 

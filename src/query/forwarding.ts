@@ -38,6 +38,8 @@ const STALE_NXDOMAIN_EDE = edeOption(
   'no upstream answered; this answer is past its time',
 );
 const NO_OCTETS = new Uint8Array(0);
+/** Where each bound that was met is counted. */
+const FULL_AT = { flights: At.limitedFlights, pool: At.limitedPool, domain: At.limitedDomain } as const;
 
 export class Forwarding {
   readonly #audit: AuditLog;
@@ -50,7 +52,7 @@ export class Forwarding {
   readonly #exit: Exit;
   readonly #aliases: AliasJudge;
   readonly #cookies: Cookies;
-  readonly #flights = new Flights();
+  readonly #flights: Flights;
   readonly #reader = new AnswerReader();
   /** The question of the flight at hand. */
   readonly #question: Question;
@@ -79,7 +81,8 @@ export class Forwarding {
     this.#aliases = aliases;
     this.#cookies = cookies;
     this.#question = new Question(options.hashSeed);
-    this.#pending = new PendingByClient(options.limits.pendingPerClient, options.hashSeed);
+    this.#pending = new PendingByClient(options.hashSeed);
+    this.#flights = new Flights(options.limits);
   }
 
   get waiting(): number {
@@ -88,24 +91,45 @@ export class Forwarding {
 
   /** Sends a query on its way, or lets it wait for the same question of another client. */
   forward(query: Query, question: Question, variant: number, pool: string, stale: Cell | undefined): void {
-    if (!this.#pending.take(query.client, query.clientLength)) {
-      this.#counters.columns[At.limited]++;
-      return this.#end(query, question, 'limit');
-    }
+    if (!this.#hasPlace(query, question)) return this.#end(query, question, 'limit');
     let flight = this.#flights.find(question, variant, query.site);
     if (flight !== null) {
       this.#counters.columns[At.coalesced]++;
     } else {
-      if (this.#flights.size >= this.#limits.flights) {
-        this.#pending.give(query.client, query.clientLength);
-        return this.#end(query, question, 'overload');
-      }
+      if (this.#isFull(query, question, pool)) return;
       flight = new Flight(question, variant, query, pool, query.arrivedAtMs);
       flight.stale = this.#mayServeStale(stale, pool) ? (stale ?? null) : null;
-      this.#flights.add(flight);
+      this.#flights.add(flight, question);
       this.#ask(flight, flight.name);
     }
-    this.#wait(query, flight);
+    this.#wait(query, question, flight);
+  }
+
+  /** Whether the client may have one more query waiting; one of its own may be given up for it. */
+  #hasPlace(query: Query, question: Question): boolean {
+    if (this.#pending.hasRoom(query, this.#placesOf(query))) return true;
+    this.#counters.columns[At.limited]++;
+    const yields = this.#pending.whoYields(query, question);
+    if (yields === null) return false;
+    this.#giveUp(yields, 'limit');
+    return true;
+  }
+
+  /** A forged address could fill another's places, so who has shown that it is his own has more. */
+  #placesOf(query: Query): number {
+    const { pendingPerClient, pendingPerProvenClient, pendingPerForwarder } = this.#limits;
+    if (query.site.groups[query.group].description.forwarder) return pendingPerForwarder;
+    const isProven = query.isStream || this.#cookies.isValid(query, this.#exit.wallMs / 1000);
+    return isProven ? Math.max(pendingPerClient, pendingPerProvenClient) : pendingPerClient;
+  }
+
+  /** Ends the query when no further question may be asked for it. */
+  #isFull(query: Query, question: Question, pool: string): boolean {
+    const full = this.#flights.fullFor(question, pool);
+    if (full === null) return false;
+    this.#counters.columns[FULL_AT[full]]++;
+    this.#end(query, question, full === 'domain' ? 'domain' : 'overload');
+    return true;
   }
 
   /** The answer of a local zone, followed out of it where an alias leads there. */
@@ -131,13 +155,14 @@ export class Forwarding {
       respondAnswer(query, prefix, 0, 0, true, null, this.#cookie(query));
       return this.#exit.finish(query, group.outcome('local'), question.name, question.length, null, false);
     }
-    if (!this.#pending.take(query.client, query.clientLength)) return this.#end(query, question, 'limit');
+    if (!this.#hasPlace(query, question)) return this.#end(query, question, 'limit');
+    if (this.#isFull(query, question, said.pool)) return;
     // Such chains are not kept: the local half may change with the next policy.
     const flight = new Flight(question, -1, query, said.pool, query.arrivedAtMs);
     flight.prefix = prefix;
-    this.#flights.add(flight);
+    this.#flights.add(flight, question);
     this.#ask(flight, target);
-    this.#wait(query, flight);
+    this.#wait(query, question, flight);
   }
 
   #readLocal(
@@ -180,7 +205,8 @@ export class Forwarding {
     );
   }
 
-  #wait(query: Query, flight: Flight): void {
+  #wait(query: Query, question: Question, flight: Flight): void {
+    this.#pending.add(query, question);
     flight.addWaiting(query);
     query.flight = flight;
     const group = query.site.groups[query.group];
@@ -204,7 +230,7 @@ export class Forwarding {
     query.flight = null;
     query.nextInFlight = null;
     this.#waiting--;
-    this.#pending.give(query.client, query.clientLength);
+    this.#pending.remove(query);
   }
 
   /** Ends every query whose time is over. Its flight goes on: the late reply is still worth keeping. */
@@ -225,6 +251,7 @@ export class Forwarding {
           oldest = list.oldest;
       }
       if (oldest === null) return;
+      this.#counters.columns[At.limitedSlots]++;
       this.#giveUp(oldest, 'overload');
     }
   }

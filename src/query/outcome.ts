@@ -74,9 +74,18 @@ export const OUTCOMES = {
   limit: {
     verdict: 'fail',
     cause: 'limit',
-    rcode: Rcode.REFUSED,
+    // A shortage that passes, not a policy: REFUSED would end the search of some clients (docs/limits.md).
+    rcode: Rcode.SERVFAIL,
     ede: [Ede.OTHER, 'too many queries of this client in flight'],
   },
+  domain: {
+    verdict: 'fail',
+    cause: 'limit',
+    rcode: Rcode.SERVFAIL,
+    ede: [Ede.OTHER, 'too many questions for this domain in flight'],
+  },
+  /** Over the response rate; the row is the same for what is dropped and for what slips out truncated. */
+  rate: { verdict: 'drop', cause: 'limit', rcode: Rcode.NOERROR, ede: null },
   audit: { verdict: 'fail', cause: 'audit', rcode: Rcode.SERVFAIL, ede: [Ede.OTHER, 'audit unavailable'] },
   bug: { verdict: 'fail', cause: 'bug', rcode: Rcode.SERVFAIL, ede: [Ede.OTHER, 'internal error'] },
 } as const satisfies Record<string, OutcomeRow>;

@@ -25,17 +25,25 @@ import { Exit } from './exit.ts';
 import { Forwarding } from './forwarding.ts';
 import { denyEnding, type Ending, type OutcomeName } from './outcome.ts';
 import { Query } from './query.ts';
+import type { RateLimit } from './rate-limit.ts';
 import { QuestionReader } from './read-question.ts';
 import { respondAddress, respondAnswer, respondAny, respondDenied, respondEmpty } from './respond.ts';
 import type { GroupView, Site } from './site.ts';
 
 export interface PathLimits extends TtlBounds {
   readonly udpSize: number;
+  /** Queries of one client address that may wait for an upstream. */
   readonly pendingPerClient: number;
+  /** The same for addresses that cannot be forged: with a valid DNS cookie, or over a stream. */
+  readonly pendingPerProvenClient: number;
+  /** The same for groups of forwarders, which have many clients behind one address. */
+  readonly pendingPerForwarder: number;
   readonly clientDeadlineMs: number;
   readonly aliasRestarts: number;
-  /** Most questions in flight to upstreams. */
+  /** Most questions in flight to upstreams; one pool may have half of them. */
   readonly flights: number;
+  /** Most questions in flight for names with the same last three labels; twice as many for the same last two. */
+  readonly flightsPerDomain: number;
   readonly failureTtlSeconds: number;
   /** Stale answers (RFC 8767): how long after its end an answer may be used, 0 never; and when it is given. */
   readonly staleSeconds: number;
@@ -51,6 +59,8 @@ export interface PathOptions {
   readonly detector: Detector;
   readonly clock: Clock;
   readonly limits: PathLimits;
+  /** Limits responses over UDP; null for no limit. */
+  readonly rateLimit: RateLimit | null;
   /** Seed of all hashes over names and addresses, the same in all threads. */
   readonly hashSeed: number;
   /** 16 octets, the same in all threads. */
@@ -77,6 +87,7 @@ export class QueryPath {
   readonly #detector: Detector;
   readonly #clock: Clock;
   readonly #onBug: (error: unknown) => void;
+  readonly #rateLimit: RateLimit | null;
   readonly #question: Question;
   readonly #reader: QuestionReader;
   readonly #exit: Exit;
@@ -95,6 +106,7 @@ export class QueryPath {
     this.#detector = options.detector;
     this.#clock = options.clock;
     this.#onBug = options.onBug;
+    this.#rateLimit = options.rateLimit;
     this.#question = new Question(options.hashSeed);
     this.#reader = new QuestionReader(options.limits.udpSize);
     this.#cookies = new Cookies(options.cookieSecret);
@@ -203,6 +215,9 @@ export class QueryPath {
     const question = this.#question;
     const unreadable = this.#reader.read(query, question, truncated);
     this.#counters.query(query.transport, query.clientLength === 16, query.qtype);
+    if (this.#rateLimit !== null && !query.isStream && this.#isOverRate(query, this.#rateLimit)) {
+      return this.#limitRate(query, this.#rateLimit);
+    }
     if (unreadable !== null) return this.#end(query, this.#outcome(query, unreadable));
 
     const { policy, groups } = query.site;
@@ -237,6 +252,29 @@ export class QueryPath {
 
     this.#counters.columns[At.cacheMisses]++;
     this.#forwarding.forward(query, question, variant, verdict.pool, cell);
+  }
+
+  /** A forwarder's clients, and who holds our cookie, are who they say they are. Asked last: most are below the rate. */
+  #isOverRate(query: Query, rate: RateLimit): boolean {
+    if (rate.take(query.client, query.clientLength, this.#nowMs)) return false;
+    if (this.#cookies.isValid(query, this.#exit.wallMs / 1000)) return false;
+    if (rate.includesForwarders) return true;
+    const { policy, groups } = query.site;
+    const group = policy.groupOf(query.client, query.clientLength);
+    return group < 0 || !groups[group].description.forwarder;
+  }
+
+  #limitRate(query: Query, rate: RateLimit): void {
+    const ending = query.site.outcome('rate');
+    if (rate.slips()) {
+      this.#counters.columns[At.rateSlipped]++;
+      respondEmpty(query, ending.rcode, null, this.#cookie(query), true);
+    } else {
+      this.#counters.columns[At.rateDropped]++;
+      query.rcode = -1;
+    }
+    const nameLength = query.questionEnd > HEADER_LENGTH ? this.#question.length : 0;
+    this.#exit.finish(query, ending, this.#question.name, nameLength, null, false);
   }
 
   /** Answers from `cell` if it may and can be; false sends the query on. */

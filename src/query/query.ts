@@ -9,6 +9,7 @@ import type { Datagram, DatagramSocket } from '../net/index.ts';
 import type { Verdict } from '../policy/index.ts';
 import { CD, messageId, RD, rcodeOf } from '../wire/index.ts';
 import type { Flight, WaitingList } from './flights.ts';
+import type { ClientQueue } from './pending.ts';
 import type { Site } from './site.ts';
 
 /** Transports as numbers, in the order in which they are counted. */
@@ -69,6 +70,12 @@ export class Query {
   waitingList: WaitingList | null = null;
   waitingBefore: Query | null = null;
   waitingAfter: Query | null = null;
+  /** Its client's queue, its neighbours there, and the places where it is counted (pending.ts). */
+  clientQueue: ClientQueue | null = null;
+  clientBefore: Query | null = null;
+  clientAfter: Query | null = null;
+  narrowShare = 0;
+  wideShare = 0;
   /** The next query that waits for the same reply. */
   nextInFlight: Query | null = null;
 

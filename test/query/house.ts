@@ -18,6 +18,7 @@ import {
   NO_DETECTOR,
   type PathLimits,
   QueryPath,
+  type RateLimit,
   Site,
   type UpstreamFailure,
 } from '../../src/query/index.ts';
@@ -65,6 +66,7 @@ class MemoryAudit implements AuditLog {
     commits: 0,
     failures: 0,
     refused: 0,
+    lost: 0,
     rotations: 0,
   };
   broken = false;
@@ -250,6 +252,7 @@ export function replyOctets(name: string, type: string, reply: ReplyText): Uint8
 export interface HouseOptions {
   readonly limits?: Partial<PathLimits>;
   readonly detector?: Detector;
+  readonly rateLimit?: RateLimit;
   readonly slots?: number;
   readonly startMs?: number;
 }
@@ -274,6 +277,9 @@ export class House {
     this.#limits = {
       udpSize: 1232,
       pendingPerClient: 200,
+      pendingPerProvenClient: 2000,
+      pendingPerForwarder: 4000,
+      flightsPerDomain: 500,
       clientDeadlineMs: 3800,
       aliasRestarts: 11,
       flights: 1000,
@@ -295,6 +301,7 @@ export class House {
       detector: options.detector ?? NO_DETECTOR,
       clock: { nowMs: () => this.nowMs, wallMs: () => this.wallMs },
       limits: this.#limits,
+      rateLimit: options.rateLimit ?? null,
       hashSeed: SEED,
       cookieSecret: new Uint8Array(16).fill(7),
       onBug: (error) => this.bugs.push(error),
