@@ -58,12 +58,14 @@ async function measure(): Promise<void> {
   for (let run = 1; run <= RUNS; run++) {
     policy = null;
     const start = performance.now();
+    const used = process.cpuUsage();
     policy = load();
     const milliseconds = performance.now() - start;
+    const { user, system } = process.cpuUsage(used);
     const peak = process.memoryUsage.rss() / 2 ** 20;
     const after = await rssMiB();
     console.log(
-      `run ${run}: ${count} rules in ${milliseconds.toFixed(0)} ms, added ${(after - before).toFixed(1)} MiB ` +
+      `run ${run}: ${count} rules in ${milliseconds.toFixed(0)} ms (${((user + system) / 1000).toFixed(0)} of the processor), added ${(after - before).toFixed(1)} MiB ` +
         `(${(peak - before).toFixed(1)} before garbage was collected)`,
     );
   }
