@@ -69,8 +69,8 @@ export interface AuditLog {
   /**
    * Hands the batch to the kernel (`bounded`), to the disk (`strict`), or to neither in time (`open`). `then(true)` once
    * it is where the mode promises; `then(false)` when it could not be kept: the entries are taken back, their numbers are
-   * used again, and the caller must refuse what it was about to send. Called back before `commit` returns in `bounded`
-   * and `open`.
+   * used again, and the caller must refuse what it was about to send. Called back before `commit` returns in `open`, and
+   * in `bounded` unless the disk is behind with what it owes: then within half a second.
    */
   commit(then: (kept: boolean) => void): void;
   /** Whether the last commit was kept; the health endpoint shows it. */

@@ -8,7 +8,8 @@
  *
  * Modes (RELIABILITY section 4):
  *    strict   no answer leaves before its record is on stable storage
- *    bounded  no answer leaves before its record is written to the kernel; at most 100 ms of records are not yet synced
+ *    bounded  no answer leaves before its record is written to the kernel; at most 100 ms of records are not yet synced:
+ *             behind a slow disk answers wait, at most half a second, and are refused after that
  *    open     answers never wait; records that could not be kept are counted, and the next one says how many
  *
  * `strict` gathers: what is committed while the disk is busy forms the next group, and a group is written and synced
@@ -39,7 +40,10 @@ const TOO_LARGE = 'a batch was too large for the buffer of the audit log';
 
 const encoder = new TextEncoder();
 
-/** `strict`: one commit that waits for the disk. */
+/** How often held batches are looked at. */
+const HOLD_TICK_MS = 5;
+
+/** One commit that waits for the disk: all of them in `strict`, those behind a slow disk in `bounded`. */
 interface Waiting {
   readonly then: (kept: boolean) => void;
   readonly count: number;
@@ -84,6 +88,9 @@ export class WorkerLog implements AuditLog {
   #waiting: Waiting[] = [];
   #group: Group | null = null;
   #syncTimer: NodeJS.Timeout | null = null;
+  /** `bounded`: looks whether the disk has caught up with what it owes, while batches are held. */
+  #holdTimer: NodeJS.Timeout | null = null;
+  #heldSinceMs: number | null = null;
   readonly #tick: NodeJS.Timeout;
   readonly #lock: Lock;
   #refillAtMs: number;
@@ -155,6 +162,10 @@ export class WorkerLog implements AuditLog {
       this.#commitToDisk(then);
       return;
     }
+    if (mode === 'bounded' && this.#mustHold()) {
+      this.#hold(then);
+      return;
+    }
     if (mode === 'open') then(true);
     const kept = this.#keep();
     if (mode === 'bounded') then(kept);
@@ -163,7 +174,7 @@ export class WorkerLog implements AuditLog {
 
   async close(): Promise<void> {
     if (this.#closed) return;
-    while (this.#group !== null) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (this.#group !== null || this.#holdTimer !== null) await new Promise((resolve) => setTimeout(resolve, 5));
     this.#closed = true;
     clearInterval(this.#tick);
     if (this.#syncTimer !== null) clearTimeout(this.#syncTimer);
@@ -200,6 +211,73 @@ export class WorkerLog implements AuditLog {
     }
     this.#kept(count, this.#seq);
     return true;
+  }
+
+  /** `bounded`: the disk is busy with records older than was promised; what comes now waits for it, and then for no one. */
+  #mustHold(): boolean {
+    if (this.#waiting.length > 0) return true;
+    const { segment } = this.#ledger;
+    // Once a batch had to be refused the rest is refused at once, until the disk has caught up.
+    if (segment === null || this.#probing || this.#doomed > 0 || this.#trouble !== null) return false;
+    return this.#isLate(segment) && segment === this.#ledger.segment && this.#ledger.syncing;
+  }
+
+  /** A batch that waits for the disk costs its clients some milliseconds; refusing it would cost them the answer. */
+  #hold(then: (kept: boolean) => void): void {
+    if (this.#doomed > 0) {
+      then(this.#takeBack(TOO_LARGE));
+      return;
+    }
+    if (this.#open === 0) {
+      then(this.#trouble === null);
+      return;
+    }
+    this.#ledger.block.commit();
+    this.#waiting.push({ then, count: this.#open });
+    this.#open = 0;
+    this.#heldSinceMs ??= this.#settings.monotonicMs();
+    this.#holdTimer ??= setInterval(() => this.#onHold(), HOLD_TICK_MS);
+  }
+
+  /** Lets go of what was held as soon as the disk has caught up, and refuses it when that takes too long. */
+  #onHold(): void {
+    const { monotonicMs, strictMsMax } = this.#settings;
+    const { segment } = this.#ledger;
+    if (this.#waiting.length > 0 && segment !== null && this.#isLate(segment)) {
+      // A poisoned segment has just taken what was held with it: see `#poison`.
+      if (monotonicMs() - (this.#heldSinceMs ?? 0) < strictMsMax) return;
+      this.#ledger.block.dropUnwritten();
+      this.counters.failures++;
+      this.#refuseWaiting(TOO_SLOW);
+    }
+    if (this.#holdTimer !== null) clearInterval(this.#holdTimer);
+    this.#holdTimer = null;
+    this.#heldSinceMs = null;
+    this.#writeHeld();
+  }
+
+  #writeHeld(): void {
+    const commits = this.#waiting;
+    if (commits.length === 0) return;
+    if (this.#ledger.segment === null || this.#probing) {
+      this.#ledger.block.dropUnwritten();
+      this.#refuseWaiting(this.#trouble ?? TOO_SLOW);
+      return;
+    }
+    this.#waiting = [];
+    const count = commits.reduce((sum, commit) => sum + commit.count, 0);
+    const to = this.#seq - this.#open;
+    const error = this.#ledger.write();
+    if (error !== null) {
+      this.#miss(count, failureText(error));
+      this.#stop(error);
+      for (const commit of commits) commit.then(false);
+      return;
+    }
+    this.#kept(count, to);
+    this.#setTrouble(null);
+    for (const commit of commits) commit.then(true);
+    this.#afterWrite();
   }
 
   #kept(count: number, seq: number): void {
@@ -367,7 +445,7 @@ export class WorkerLog implements AuditLog {
 
   /** Tries again after a failure, and writes what waits while no query comes. */
   #onTick(): void {
-    if (this.#group !== null || this.#open > 0) return;
+    if (this.#group !== null || this.#open > 0 || this.#holdTimer !== null) return;
     const nowMs = this.#settings.monotonicMs();
     const { segment, reserve } = this.#ledger;
     if (segment === null) {
@@ -535,6 +613,7 @@ export class WorkerLog implements AuditLog {
     this.#notePoison(segment, error);
     if (segment !== this.#ledger.segment) return;
     this.counters.failures++;
+    if (this.#settings.mode === 'bounded') this.#refuseWaiting(failureText(error));
     this.#doom();
     this.#ledger.abandon(null);
     this.#records = 0;
@@ -563,7 +642,7 @@ export class WorkerLog implements AuditLog {
 
   /** Writes the records that the log has to make of itself; false when that failed and the log stopped. */
   #flushNotes(): boolean {
-    if (this.#open > 0 || this.#notes.isEmpty) return true;
+    if (this.#open > 0 || this.#holdTimer !== null || this.#notes.isEmpty) return true;
     for (const { type, members } of this.#notes.take()) this.#addRecord(type, members);
     const kept = this.#writeOwn();
     if (kept && !this.#probing && this.#settings.mode !== 'strict') this.#setTrouble(null);
