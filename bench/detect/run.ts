@@ -94,6 +94,8 @@ const all: Made[] = [];
 for (const benign of BENIGN) {
   if (option('kind', benign.kind) !== benign.kind) continue;
   const traffic = benign.make(new Random(seed * 31 + benign.name.length * 7), days);
+  const single = option('one-client', '') !== '';
+  if (single) for (const made of traffic) Object.assign(made, { client: '10.99.0.1' });
   for (const made of traffic) all.push(made);
   if (!benign.name.includes(only)) continue;
   benignRow(benign.name, traffic);

@@ -64,6 +64,11 @@ async function hunt(files: string[], flags: Flags, dependencies: HuntDependencie
       throw new Error('this build cannot read policies in "hunt"; leave out --policy');
     judge = await dependencies.loadPolicy(flags.policy);
   }
+  // Whoever reads may have seen enough (`| head`): that is no fault.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
   const print = (value: unknown): void => {
     process.stdout.write(`${JSON.stringify(value)}\n`);
   };

@@ -2,12 +2,13 @@
  * A charge as octets, for the ring between workers and the detector thread: 14 numbers and the zone's name.
  *
  *    0 nowMs f64 · 8 bits f32 · 12 payload f32 · 16 trust f32 · 20 shared f32 · 24 client, zone (4 × i32)
- *    40 octets u16 · 42 type u16 · 44 zone clients u16 · 46 standing · 47 form · 48 flags · 49 length · 50 zone (text, Latin-1)
+ *    40 octets u16 · 42 type u16 · 44 zone clients u16 · 46 standing · 47 form · 48 flags · 49 generated bits
+ *    50 length of the zone's text · 51 text (Latin-1)
  */
 import type { Charge, Form, Standing } from './contract.ts';
 
 /** Most octets of one record; a zone's text that is longer is cut. */
-export const CHARGE_RECORD_LENGTH = 304;
+export const CHARGE_RECORD_LENGTH = 308;
 const ZONE_MAX = 254;
 
 const STANDINGS: readonly Standing[] = ['stranger', 'established', 'popular', 'service', 'shared', 'suffix'];
@@ -29,11 +30,15 @@ export function writeCharge(view: DataView, at: number, charge: Charge, zone: st
   view.setUint16(at + 44, charge.zoneClients);
   view.setUint8(at + 46, STANDINGS.indexOf(charge.standing));
   view.setUint8(at + 47, FORMS.indexOf(charge.form));
-  view.setUint8(at + 48, (charge.denied ? 1 : 0) | (charge.isSharedForm ? 2 : 0));
+  view.setUint8(
+    at + 48,
+    (charge.denied ? 1 : 0) | (charge.isSharedForm ? 2 : 0) | (charge.isNewZone ? 4 : 0),
+  );
+  view.setUint8(at + 49, Math.min(255, Math.round(charge.generatedBits)));
   const length = Math.min(zone.length, ZONE_MAX);
-  view.setUint8(at + 49, length);
-  for (let i = 0; i < length; i++) view.setUint8(at + 50 + i, zone.charCodeAt(i));
-  return 50 + length;
+  view.setUint8(at + 50, length);
+  for (let i = 0; i < length; i++) view.setUint8(at + 51 + i, zone.charCodeAt(i));
+  return 51 + length;
 }
 
 /** Reads a record that `writeCharge` wrote. */
@@ -41,9 +46,9 @@ export function readCharge(
   view: DataView,
   at: number,
 ): { readonly charge: Charge; readonly zone: string; readonly length: number } {
-  const length = view.getUint8(at + 49);
+  const length = view.getUint8(at + 50);
   let zone = '';
-  for (let i = 0; i < length; i++) zone += String.fromCharCode(view.getUint8(at + 50 + i));
+  for (let i = 0; i < length; i++) zone += String.fromCharCode(view.getUint8(at + 51 + i));
   const flags = view.getUint8(at + 48);
   const charge: Charge = {
     denied: (flags & 1) !== 0,
@@ -62,7 +67,9 @@ export function readCharge(
     standing: STANDINGS[view.getUint8(at + 46)],
     form: FORMS[view.getUint8(at + 47)],
     isSharedForm: (flags & 2) !== 0,
+    isNewZone: (flags & 4) !== 0,
+    generatedBits: view.getUint8(at + 49),
     shape: 0,
   };
-  return { charge, zone, length: 50 + length };
+  return { charge, zone, length: 51 + length };
 }

@@ -177,6 +177,24 @@ export class Content {
     return this.#wordCount;
   }
 
+  /** Data-like bits of the one label at `at`, whatever was seen. Leaves the fields of the last `read` alone. */
+  dataBits(name: Uint8Array, at: number): number {
+    const end = at + 1 + name[at];
+    let a = 0;
+    let b = 0;
+    let cost = 0;
+    let digits = 0;
+    for (let i = at + 1; i < end; i++) {
+      const symbol = SYMBOLS[name[i]];
+      cost += TRIGRAM_COSTS[(a * SYMBOL_COUNT + b) * SYMBOL_COUNT + symbol];
+      if (symbol >= SYMBOL_DIGIT_0 && symbol < SYMBOL_HYPHEN) digits++;
+      a = b;
+      b = symbol;
+    }
+    const length = end - at - 1;
+    return length === 0 ? 0 : (cost / 16) * shareOfData(cost / 16 / length, length, digits);
+  }
+
   #readLabel(name: Uint8Array, at: number, end: number, zoneWords: number, day: number): void {
     let start = at;
     let classes = 0;

@@ -87,6 +87,10 @@ export interface Charge {
   form: Form;
   /** Another client asked this name before, this one never: bits that were charged to the zone are given back. */
   sharedBits: number;
+  /** Nobody here asked this zone before, as far as is remembered. */
+  isNewZone: boolean;
+  /** For a new zone: bits of the domain's own label that read like data. From 40 on it looks made by an algorithm. */
+  generatedBits: number;
   /** Several clients ask names of this form. */
   isSharedForm: boolean;
   /** Estimate of how many clients ask the zone. */

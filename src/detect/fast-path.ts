@@ -87,6 +87,8 @@ export class FastPath {
     trust: 1,
     standing: 'stranger',
     form: 'plain',
+    isNewZone: false,
+    generatedBits: 0,
     sharedBits: 0,
     isSharedForm: false,
     zoneClients: 0,
@@ -135,6 +137,8 @@ export class FastPath {
     charge.payloadBits = 0;
     charge.octets = 0;
     charge.sharedBits = 0;
+    charge.isNewZone = false;
+    charge.generatedBits = 0;
     this.#locate(question, client, clientLength);
     const day = Math.floor(now / DAY);
     if (profile === 'off') return null;
@@ -190,11 +194,12 @@ export class FastPath {
     const burstLimit = LIMITS.burst * this.#trust;
     const level = drained(levels[pair + PAIR.BURST], elapsed, burstLimit, HOUR);
     let payload = content.payload * share;
-    if (payload >= LIMITS.name * this.#trust)
-      return this.#raise('name', question, pair, now, payload, LIMITS.name * this.#trust);
+    const nameLimit =
+      LIMITS.name * (this.#zones.service?.service.kind === 'local' ? TRUST.localName : this.#trust);
+    if (payload >= nameLimit) return this.#raise('name', question, pair, now, payload, nameLimit);
     if (charge.standing !== 'service' && share === 1 && payload >= RAPID_BITS) {
       if (level >= RAPID_BITS && elapsed <= RAPID_SECONDS) payload *= RAPID_WEIGHT;
-      if (isFreeTextType(question.type)) payload *= FREE_TEXT_WEIGHT;
+      if (form === 'plain' && isFreeTextType(question.type)) payload *= FREE_TEXT_WEIGHT;
     }
     charge.payloadBits = payload;
     if (payload > 0 && level + payload >= burstLimit)
@@ -355,6 +360,7 @@ export class FastPath {
     }
     if (profile === 'strict' && known === null) trust = Math.min(trust, TRUST.stranger) * TRUST.strict;
     charge.trust = trust;
+    if (charge.standing === 'established' && profile !== 'strict') trust = TRUST.establishedLoud;
     charge.isSharedForm = false;
     if (form !== 0 && zones[zone + ZONE.FORM] === form) {
       charge.isSharedForm =
@@ -366,7 +372,15 @@ export class FastPath {
 
   #noteClient(zone: number, now: number): void {
     const zones = this.#zoneRows.ints;
-    if (zones[zone + ZONE.FIRST] === 0) zones[zone + ZONE.FIRST] = now;
+    if (zones[zone + ZONE.FIRST] === 0) {
+      zones[zone + ZONE.FIRST] = now;
+      this.charge.isNewZone = true;
+      // The owner's own label is the first of the zone: random where an algorithm made the domain.
+      this.charge.generatedBits = this.#content.dataBits(
+        this.#question.name,
+        this.#question.labelAt[this.#zoneLabel],
+      );
+    }
     const bit = this.charge.clientA & 63;
     zones[zone + (bit < 32 ? ZONE.CLIENTS_LOW : ZONE.CLIENTS_HIGH)] |= 1 << (bit & 31);
     const clients = estimate(zones[zone + ZONE.CLIENTS_LOW], zones[zone + ZONE.CLIENTS_HIGH]);

@@ -22,6 +22,8 @@ export const LIMITS = {
   /** Bits of a day and of 30 days that one client spreads over unknown zones, beyond what each has free. */
   client: 1600,
   clientMonth: 10_000,
+  /** On top of it, for each unknown zone the client asked within 30 days: forwarders speak for many. */
+  clientPerZone: 6,
   freePerZone: 120,
   freePerZoneUnderscore: 400,
 } as const;
@@ -31,7 +33,11 @@ export const TRUST = {
   strict: 0.6,
   stranger: 1,
   established: 1.5,
-  popular: 4,
+  /** The same in the budgets of one name and of an hour: history does not make a loud name quieter. */
+  establishedLoud: 1.1,
+  popular: 3,
+  /** Most a single name of the local network may be of the ordinary. */
+  localName: 4,
   /** Names of tenants on a suffix that strangers share, charged to the suffix. */
   tenant: 4,
   /** Names of one form asked by several clients, in the budget of an hour. */

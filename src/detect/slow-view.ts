@@ -7,7 +7,7 @@
  *
  *    pairs     client and zone, 32 octets: key, last, month, day, names, first, told
  *    zones     32 octets: key, last, month, form, its last, names, first
- *    clients   24 octets: key, last, month, day, first
+ *    clients   32 octets: key, last, month, day, first, zones, –
  */
 import type { Action, AlarmRule, Charge, Scope, Verdict } from './contract.ts';
 import { drained, LAST, Ledger, WEIGHT } from './ledger.ts';
@@ -37,10 +37,10 @@ const PROBE_CLIENTS = 8;
 
 const PAIR_COLUMNS = 8;
 const ZONE_COLUMNS = 8;
-const CLIENT_COLUMNS = 6;
+const CLIENT_COLUMNS = 8;
 const PAIR = { MONTH: WEIGHT, DAY: 4, NAMES: 5, FIRST: 6, TOLD: 7 } as const;
 const ZONE = { MONTH: WEIGHT, FORM: 4, FORM_LAST: 5, NAMES: 6, FIRST: 7 } as const;
-const CLIENT = { MONTH: WEIGHT, DAY: 4, FIRST: 5 } as const;
+const CLIENT = { MONTH: WEIGHT, DAY: 4, FIRST: 5, ZONES: 6 } as const;
 
 export function createSlowView(options: SlowViewOptions = {}): SlowView {
   return new SlowView(options);
@@ -160,19 +160,25 @@ export class SlowView {
     const pair = this.#pairs.open(charge.clientA ^ charge.zoneA, charge.clientB ^ charge.zoneB, now);
     const told = this.#pairs.floats[pair + PAIR.TOLD] + charge.bits;
     this.#pairs.floats[pair + PAIR.TOLD] = told;
+    const isNewZone = told === charge.bits;
     const beyond = Math.min(charge.bits, told - free);
-    if (beyond <= 0) return null;
+    if (beyond <= 0 && !isNewZone) return null;
     const { ints, floats } = this.#clients;
     const row = this.#clients.open(charge.clientA, charge.clientB, now);
     const elapsed = now - ints[row + LAST];
+    ints[row + LAST] = now;
+    // A forwarder speaks for many: each zone its clients ask adds a little to what is ordinary.
+    const zones = floats[row + CLIENT.ZONES] * Math.max(0, 1 - elapsed / MONTH) + (isNewZone ? 1 : 0);
+    floats[row + CLIENT.ZONES] = zones;
+    const dayLimit = LIMITS.client + LIMITS.clientPerZone * zones;
+    const monthLimit = LIMITS.clientMonth + 5 * LIMITS.clientPerZone * zones;
     if (ints[row + CLIENT.FIRST] === 0) ints[row + CLIENT.FIRST] = now;
-    const day = drained(floats[row + CLIENT.DAY], elapsed, LIMITS.client, DAY) + beyond;
-    const month = drained(floats[row + CLIENT.MONTH], elapsed, LIMITS.clientMonth, MONTH) + beyond;
+    const day = drained(floats[row + CLIENT.DAY], elapsed, dayLimit, DAY) + Math.max(0, beyond);
+    const month = drained(floats[row + CLIENT.MONTH], elapsed, monthLimit, MONTH) + Math.max(0, beyond);
     floats[row + CLIENT.DAY] = day;
     floats[row + CLIENT.MONTH] = month;
-    ints[row + LAST] = now;
-    if (day < LIMITS.client && month < LIMITS.clientMonth) return null;
-    const isDay = day >= LIMITS.client;
+    if (day < dayLimit && month < monthLimit) return null;
+    const isDay = day >= dayLimit;
     // Where one zone made most of it, that zone is the matter, and the rest of the client's queries are not.
     const scope: Scope = told - free > (isDay ? day : month) / 2 ? 'client+domain' : 'client';
     return this.#decide(
@@ -180,7 +186,7 @@ export class SlowView {
       'client',
       charge,
       isDay ? day : month,
-      isDay ? LIMITS.client : LIMITS.clientMonth,
+      isDay ? dayLimit : monthLimit,
       ints[row + CLIENT.FIRST],
       [
         `In ${isDay ? 'a day' : '30 days'} this client told zones that nobody vouches for about ${Math.round(isDay ? day : month)} bits beyond what each has free.`,

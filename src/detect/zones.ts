@@ -116,10 +116,9 @@ export class Zones {
       // A shared suffix below the service's zone belongs to its tenants, not to the service.
       if (!(shared && suffix > serviceLabels) && service.shapes.match(question, labels - serviceLabels)) {
         this.service = service;
-        this.zoneLabels = Math.min(
-          labels,
-          Math.max(serviceLabels, this.zoneLabels < serviceLabels ? 0 : serviceLabels) + service.extraLabels,
-        );
+        const cut =
+          service.extraLabels > 0 ? serviceLabels + service.extraLabels : Math.max(serviceLabels, suffix + 1);
+        this.zoneLabels = Math.min(labels, cut);
       }
     }
   }

@@ -20,14 +20,15 @@ export interface Service {
  * one party that rents no names to strangers; its names need no shape.
  */
 export const SERVICE_BUDGETS = {
-  reputation: 512,
+  reputation: 4096,
   blocklist: 4096,
   telemetry: 128,
   delivery: 128,
   reverse: 256,
-  reverse6: 16,
-  local: 1024,
+  reverse6: 32,
+  local: 128,
   operator: 16,
+  tenant: 32,
   mail: 128,
 } as const;
 export type ServiceKind = keyof typeof SERVICE_BUDGETS;
@@ -969,6 +970,9 @@ export const SERVICES: readonly Service[] = [
     'azurehdinsight.net',
     'azuredatabricks.net',
   ),
+
+  // Names that a shared suffix assigns to its tenants; what stands below a tenant's name is the tenant's and not in the shape.
+  of('tenant', 'CloudFront distributions', 'b:12-14')('cloudfront.net'),
 
   // Mail: macros in SPF (RFC 7208 section 7) and validation zones of mail providers.
   of('mail', 'SPF macro and mail authentication services', ANY)(
