@@ -1,10 +1,7 @@
 /** `sallyport query`: a small client over UDP or TCP, to see what a resolver answers. */
-import { randomInt } from 'node:crypto';
-import { createSocket } from 'node:dgram';
-import { connect } from 'node:net';
 import { Command } from 'commander';
-import { Packet } from 'dns2';
-import { Rrtype, typeOf, UDP_SIZE } from '../wire/index.ts';
+import { typeOf } from '../wire/index.ts';
+import { askTcp, askUdp, compose } from './ask.ts';
 import { describeMessage, type ReadMessage, readMessage } from './read-message.ts';
 
 interface Flags {
@@ -78,58 +75,6 @@ async function query(name: string, typeText: string, flags: Flags): Promise<void
 function refuse(why: string): void {
   console.error(why);
   process.exitCode = 2;
-}
-
-/** The query as dns2 writes it: id, RD, one question, and EDNS with 1232 octets if wanted. */
-function compose(name: string, type: number, edns: boolean): Buffer {
-  const packet = new Packet();
-  packet.header.id = randomInt(0x10000);
-  packet.header.rd = 1;
-  const dotless = name.replace(/\.$/, '');
-  packet.questions.push({ name: dotless, type, class: Packet.CLASS.IN } as never);
-  if (edns)
-    packet.additionals.push({ name: '', type: Rrtype.OPT, class: UDP_SIZE, ttl: 0, rdata: [] } as never);
-  return packet.toBuffer();
-}
-
-function askUdp(message: Buffer, server: string, port: number, timeoutMs: number): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const socket = createSocket(server.includes(':') ? 'udp6' : 'udp4');
-    const timer = setTimeout(() => end(new Error('timed out')), timeoutMs);
-    const end = (outcome: Error | Buffer): void => {
-      clearTimeout(timer);
-      socket.close();
-      if (outcome instanceof Error) reject(outcome);
-      else resolve(outcome);
-    };
-    socket.on('error', end);
-    socket.on('message', (reply) => {
-      if (reply.length >= 12 && reply.readUInt16BE(0) === message.readUInt16BE(0)) end(reply);
-    });
-    socket.connect(port, server, () => socket.send(message));
-  });
-}
-
-function askTcp(message: Buffer, server: string, port: number, timeoutMs: number): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: server, port });
-    const chunks: Buffer[] = [];
-    socket.setTimeout(timeoutMs, () => socket.destroy(new Error('timed out')));
-    socket.on('error', reject);
-    socket.on('close', () => reject(new Error('the connection was closed')));
-    socket.on('connect', () => {
-      const length = Buffer.alloc(2);
-      length.writeUInt16BE(message.length);
-      socket.write(Buffer.concat([length, message]));
-    });
-    socket.on('data', (chunk) => {
-      chunks.push(chunk);
-      const all = Buffer.concat(chunks);
-      if (all.length < 2 || all.length < 2 + all.readUInt16BE(0)) return;
-      resolve(all.subarray(2, 2 + all.readUInt16BE(0)));
-      socket.destroy();
-    });
-  });
 }
 
 interface Circumstances {

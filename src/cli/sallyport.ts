@@ -2,6 +2,7 @@
 /** The command line. Each subcommand is a file of its own; this one joins them and turns what they throw into words. */
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../version.ts';
+import { auditCommand } from './audit.ts';
 import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
 import { explainCommand } from './explain.ts';
@@ -20,6 +21,7 @@ const program = new Command('sallyport')
   .addCommand(explainCommand())
   .addCommand(queryCommand())
   .addCommand(huntCommand())
+  .addCommand(auditCommand())
   .addCommand(demoCommand())
   .addCommand(
     new Command('version')

@@ -75,7 +75,14 @@ listen:
     const url = `https://localhost:${portOf('doh')}/dns-query`;
     const query = 'AAABAAABAAAAAAAABGhvbWUEdGVzdAAAAQAB';
     const curl = (...args: string[]) =>
-      run('curl', ['-s', '--resolve', `localhost:${portOf('doh')}:127.0.0.1`, '--cacert', certificate(), ...args]);
+      run('curl', [
+        '-s',
+        '--resolve',
+        `localhost:${portOf('doh')}:127.0.0.1`,
+        '--cacert',
+        certificate(),
+        ...args,
+      ]);
     for (const version of ['--http2', '--http1.1']) {
       const { stdout } = await curl(version, '-o', '/dev/null', '-D', '-', `${url}?dns=${query}`);
       expect(stdout).toMatch(/^HTTP\/\S+ 200/);

@@ -159,7 +159,7 @@ describe('without a working upstream', () => {
 describe('the command line', () => {
   test('version, and help for everything', async () => {
     expect((await sallyport('version')).stdout).toMatch(/^\d+\.\d+\.\d+/);
-    for (const command of ['serve', 'check', 'explain', 'query', 'hunt', 'demo']) {
+    for (const command of ['serve', 'check', 'explain', 'query', 'hunt', 'audit', 'demo']) {
       const { code, stdout } = await sallyport(command, '--help');
       expect(code).toBe(0);
       expect(stdout).toContain('Usage: sallyport');
@@ -197,6 +197,26 @@ describe('the command line', () => {
     expect(allowed.code).toBe(0);
     expect(allowed.stdout).toContain('ALLOW');
     expect((await sallyport('explain', 'a..b')).code).toBe(2);
+  });
+
+  test('the demo shows every kind of end, and no piece of its tunnel reaches the upstream', async () => {
+    const { code, stdout } = await sallyport('demo', '--json');
+    expect(code).toBe(0);
+    const rows = JSON.parse(stdout) as { what: string; verdict: string; upstreamSaw: boolean }[];
+    const verdicts = rows.map(({ verdict }) => verdict);
+    for (const verdict of [
+      'allow',
+      'allow, cached',
+      'local',
+      'deny (denied)',
+      'deny (type)',
+      'deny (expired)',
+    ]) {
+      expect(verdicts).toContain(verdict);
+    }
+    const tunnel = rows.filter(({ what }) => what.includes('tunnel'));
+    expect(tunnel.length).toBeGreaterThan(3);
+    expect(tunnel.filter(({ upstreamSaw }) => upstreamSaw).length).toBeLessThanOrEqual(2);
   });
 
   test('query prints what a resolver says, and says when there is none', async () => {
