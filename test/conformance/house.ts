@@ -33,7 +33,7 @@ export const startServing = (
     upstream,
     listen: ['127.0.0.1:0', '[::1]:0'],
     // The audit's own promises have their own tests; a slow disk of the machine is no part of this examination.
-    set: { 'audit.mode': 'open', 'limits.clientDeadline': '1.5s', 'log.level': 'warn', ...set },
+    set: { 'audit.mode': 'open', 'limits.clientDeadline': '1s', 'log.level': 'warn', ...set },
   });
 
 /** Every process ends as it began: alive, without a caught bug. */
