@@ -52,8 +52,8 @@ export interface Mark {
 interface Checkpoint {
   readonly line: string;
   readonly size: number;
-  /** The key that it, or one before it that is not on the disk either, announces. */
-  readonly next: string | null;
+  /** The key that it, or one before it that is not on the disk either, announces, and the line that does. */
+  readonly announces: { readonly key: string; readonly line: string } | null;
 }
 
 export class Ledger {
@@ -79,6 +79,8 @@ export class Ledger {
   #checkpoint: Checkpoint | null = null;
   #unsyncedCheckpoint: Checkpoint | null = null;
   #publishedSize = 0;
+  /** Syncs that are asked for; the first is under way. */
+  readonly #tasks: ((next: () => void) => void)[] = [];
   /** Segments that have ended and are not on the disk whole. */
   readonly #ending = new Set<Segment>();
   #checkpointAtMs: number;
@@ -187,8 +189,8 @@ export class Ledger {
     this.#announcing = null;
     this.#counters.octets += length;
     if (this.#checkpoint === null) return;
-    const next = this.#checkpoint.next ?? this.#unsyncedCheckpoint?.next ?? null;
-    this.#unsyncedCheckpoint = { ...this.#checkpoint, next };
+    const announces = this.#checkpoint.announces ?? this.#unsyncedCheckpoint?.announces ?? null;
+    this.#unsyncedCheckpoint = { ...this.#checkpoint, announces };
     this.#checkpoint = null;
   }
 
@@ -200,13 +202,34 @@ export class Ledger {
   }
 
   get syncing(): boolean {
-    return this.#segment?.syncing === true || this.#ending.size > 0;
+    return this.#tasks.length > 0;
   }
 
-  /** Asks the disk to confirm the segment as it is now. */
+  /**
+   * Asks the disk to confirm the segment as it is now, after those before it: of two segments the later one is never
+   * sound while the end of the earlier one is missing.
+   */
   sync(done: (error: Error | null) => void): void {
-    this.#segment!.sync(this.#published(done));
+    const segment = this.#segment!;
+    const published = this.#published(done);
+    this.#inTurn((next) =>
+      segment.sync((error) => {
+        published(error);
+        next();
+      }),
+    );
   }
+
+  /** One sync at a time, in the order in which they were asked for. */
+  #inTurn(task: (next: () => void) => void): void {
+    this.#tasks.push(task);
+    if (this.#tasks.length === 1) task(this.#next);
+  }
+
+  readonly #next = (): void => {
+    this.#tasks.shift();
+    this.#tasks[0]?.(this.#next);
+  };
 
   /**
    * A checkpoint is published, and the key it announces taken into use, once the disk has it: after a power cut nobody
@@ -228,10 +251,10 @@ export class Ledger {
       this.#heads.publish(checkpoint.line);
     }
     this.#settings.onCheckpoint(checkpoint.line);
-    if (checkpoint.next === null) return;
-    this.#keepAnnouncements([checkpoint.line.trimEnd()]);
+    if (checkpoint.announces === null) return;
+    this.#keepAnnouncements([checkpoint.announces.line.trimEnd()]);
     try {
-      this.#signer?.adopt(checkpoint.next);
+      this.#signer?.adopt(checkpoint.announces.key);
     } catch {
       // The successor is in use; its predecessor is erased from the file with the next change.
     }
@@ -326,7 +349,7 @@ export class Ledger {
       ...(next === null ? {} : { next }),
     }).slice(0, -2);
     const line = `${text}${SIGNATURE_MEMBER}${signer.sign(text)}"}\n`;
-    this.#checkpoint = { line, size: members.size, next };
+    this.#checkpoint = { line, size: members.size, announces: next === null ? null : { key: next, line } };
     return line;
   }
 
@@ -345,10 +368,14 @@ export class Ledger {
 
   #finish(segment: Segment, synced: (error: Error | null) => void): void {
     this.#ending.add(segment);
-    segment.finish(
-      this.#published((error) => {
-        this.#ending.delete(segment);
-        synced(error);
+    const published = this.#published((error) => {
+      this.#ending.delete(segment);
+      synced(error);
+    });
+    this.#inTurn((next) =>
+      segment.finish((error) => {
+        published(error);
+        next();
       }),
     );
   }

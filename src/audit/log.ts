@@ -174,7 +174,8 @@ export class WorkerLog implements AuditLog {
 
   async close(): Promise<void> {
     if (this.#closed) return;
-    while (this.#group !== null || this.#holdTimer !== null) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (this.#group !== null || this.#holdTimer !== null)
+      await new Promise((resolve) => setTimeout(resolve, 5));
     this.#closed = true;
     clearInterval(this.#tick);
     if (this.#syncTimer !== null) clearTimeout(this.#syncTimer);
@@ -670,13 +671,20 @@ export class WorkerLog implements AuditLog {
 
   #sync(): void {
     const { segment } = this.#ledger;
-    if (segment === null || segment.syncing || segment.unsyncedSinceMs === Number.POSITIVE_INFINITY) return;
+    if (segment === null || segment.unsyncedSinceMs === Number.POSITIVE_INFINITY) return;
+    if (this.#ledger.syncing) {
+      // What is under way may be an earlier segment; this one has its turn.
+      this.#scheduleSync();
+      return;
+    }
     this.#ledger.sync((error) => {
+      // A segment that was given up meanwhile has had its note.
+      if (segment !== this.#ledger.segment) return;
       if (error !== null) {
         this.#poison(segment, error);
         return;
       }
-      if (segment === this.#ledger.segment) this.#trust();
+      this.#trust();
       this.#watchPlace(segment);
       if (segment.unsyncedSinceMs !== Number.POSITIVE_INFINITY) this.#scheduleSync();
     });

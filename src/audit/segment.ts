@@ -47,7 +47,6 @@ export class Segment {
   #syncing = false;
   #retired = false;
   #closed = false;
-  #whenIdle: (() => void) | null = null;
 
   /** `nowMs`: monotonic. Throws what the file system says when the file cannot be made. */
   constructor(disk: Disk, directory: string, file: string, nowMs: number) {
@@ -99,6 +98,10 @@ export class Segment {
 
   /** Asks the disk to confirm what was written so far. Not to be called while `syncing`. */
   sync(done: (error: Error | null) => void): void {
+    if (this.#closed) {
+      done(new Error('the segment was given up before the disk could confirm it'));
+      return;
+    }
     this.#syncing = true;
     this.#syncingSinceMs = this.#dirtySinceMs;
     this.#dirtySinceMs = Number.POSITIVE_INFINITY;
@@ -106,10 +109,8 @@ export class Segment {
       this.#syncing = false;
       this.#syncingSinceMs = Number.POSITIVE_INFINITY;
       done(error);
-      const waiting = this.#whenIdle;
-      this.#whenIdle = null;
-      if (waiting !== null) waiting();
-      else if (this.#retired) this.#close();
+      // `done` may have begun the last sync.
+      if (this.#retired && !this.#syncing) this.#close();
     };
     this.#disk.sync(this.#fd, (error) => {
       if (error !== null || this.#isNameDurable) return finish(error);
@@ -121,14 +122,10 @@ export class Segment {
     });
   }
 
-  /** Asks the disk to confirm all of it, after the sync that is under way if there is one, and closes the file. */
+  /** Asks the disk to confirm all of it and closes the file. */
   finish(done: (error: Error | null) => void): void {
-    const last = (): void => {
-      this.#retired = true;
-      this.sync(done);
-    };
-    if (this.#syncing) this.#whenIdle = last;
-    else last();
+    this.#retired = true;
+    this.sync(done);
   }
 
   /** `sync`, waiting for it. Throws what the file system says. */

@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { openAudit, verifyAudit } from '../../src/audit/index.ts';
+import { verifyAudit } from '../../src/audit/index.ts';
 import {
   entriesOf,
   entryFor,
@@ -104,7 +104,7 @@ describe('on a disk of 2 MB', () => {
         const directory = join(disk, 'audit');
         const states: string[] = [];
         const onState = (healthy: boolean, why: string): void => void states.push(`${healthy}: ${why}`);
-        const log = openAudit({ directory, worker: 0, mode, reserveOctets, onState, segmentOctets: 300_000 });
+        const log = openTest({ directory, worker: 0, mode, reserveOctets, onState, segmentOctets: 300_000 });
         const entry = entryFor(log);
         const commit = (count: number): Promise<boolean> => {
           for (let i = 0; i < count; i++) log.append(entry);

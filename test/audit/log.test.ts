@@ -1,6 +1,7 @@
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync, cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { verifyAudit } from '../../src/audit/index.ts';
 import {
   entriesOf,
   entryFor,
@@ -65,10 +66,14 @@ describe('a log in mode bounded', () => {
     }));
 
   test('cuts off a torn line after a crash, says so, and goes on', () =>
-    withDirectory(async (directory) => {
-      const crashed = openTest({ directory, worker: 0 });
+    withDirectory(async (parent) => {
+      const before = join(parent, 'before');
+      const crashed = openTest({ directory: before, worker: 0 });
       write(crashed, entryFor(crashed), 3);
-      const file = segmentFiles(directory)[0];
+      const directory = join(parent, 'after');
+      cpSync(before, directory, { recursive: true });
+      await crashed.close();
+      const [file] = segmentFiles(directory);
       appendFileSync(join(directory, file), '{"seq":4,"time":"20');
       const log = openTest({ directory, worker: 0 });
       write(log, entryFor(log));
@@ -80,6 +85,6 @@ describe('a log in mode bounded', () => {
       });
       expect(readFileSync(join(directory, file), 'utf8').endsWith('}\n')).toBe(true);
       await log.close();
-      await crashed.close();
+      expect(verifyAudit(directory).faults).toEqual([]);
     }));
 });
