@@ -90,7 +90,9 @@ export function withSpecialUse(source: PolicySource, settings: Settings): Policy
   const known = source.sets.some(({ name }) => name === CANARY_SET);
   return {
     ...source,
-    sets: known ? source.sets : [...source.sets, { name: CANARY_SET, rules: [canaryRule(canaries)], lists: [] }],
+    sets: known
+      ? source.sets
+      : [...source.sets, { name: CANARY_SET, rules: [canaryRule(canaries)], lists: [] }],
     groups: source.groups.map((group) =>
       known || group.mode === 'observe' ? group : { ...group, sets: [...group.sets, CANARY_SET] },
     ),
@@ -138,7 +140,11 @@ function canaryRule(names: readonly string[]): RuleSource {
     file: 'built in',
     line: 0,
   };
-  const patterns = names.map((name) => ({ kind: 'both' as const, name: nameOctets(name), text: `+.${name}` }));
+  const patterns = names.map((name) => ({
+    kind: 'both' as const,
+    name: nameOctets(name),
+    text: `+.${name}`,
+  }));
   return { description, patterns, characters: 'any' };
 }
 
@@ -155,6 +161,7 @@ function discoveryRecords({ listen }: Settings): string[] {
   for (const { port } of https.addresses.slice(0, 1)) {
     records.push(`_dns SVCB 1 ${name}. alpn=h2 port=${port} dohpath=${https.path}{?dns}`);
   }
-  for (const { port } of tls.addresses.slice(0, 1)) records.push(`_dns SVCB 2 ${name}. alpn=dot port=${port}`);
+  for (const { port } of tls.addresses.slice(0, 1))
+    records.push(`_dns SVCB 2 ${name}. alpn=dot port=${port}`);
   return records;
 }

@@ -59,7 +59,10 @@ function common(request: StreamListenerRequest, address: string, port: number): 
   return { address, port, reusePort, limits, onMessage, onBatchEnd, onError };
 }
 
-function secure({ certificate, clientAuthorities }: ListenerCertificate, { ticketKeys }: StreamListenerRequest) {
+function secure(
+  { certificate, clientAuthorities }: ListenerCertificate,
+  { ticketKeys }: StreamListenerRequest,
+) {
   return {
     certificate,
     ticketKeys: Buffer.from(ticketKeys),
