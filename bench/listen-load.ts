@@ -125,8 +125,9 @@ const HTTP2_START = Buffer.concat([
   frame(8, 0, 0, Buffer.from('7fff0000', 'hex')),
 ]);
 
-const text = (value: string): Buffer =>
-  Buffer.concat([Buffer.of(value.length), Buffer.from(value, 'latin1')]);
+function text(value: string): Buffer {
+  return Buffer.concat([Buffer.of(value.length), Buffer.from(value, 'latin1')]);
+}
 
 /** Requests as browsers send them: what repeats comes from the table of HPACK, the path does not. */
 function http2Sender(socket: Socket): (count: number) => void {

@@ -14,7 +14,12 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { devCertificate } from '../src/listen/index.ts';
+import {
+  ConnectionLimits,
+  devCertificate,
+  openTcpListener,
+  type StreamMessage,
+} from '../src/listen/index.ts';
 import { template } from './load/names.ts';
 import { startAuthority } from './load/run-load.ts';
 import type { Setup } from './peers/contender.ts';
@@ -58,6 +63,7 @@ try {
   const authority = await freePort();
   const started = await startAuthority(authority, directory);
   stops.push(() => started.stop());
+  await alsoOverTcp(authority);
   const entrants = [await enterSallyport(authority)];
   if (dnsdist.missing() === null) entrants.push(await enterDnsdist(authority));
   else console.log(`dnsdist does not take part: ${dnsdist.missing()}`);
@@ -69,6 +75,31 @@ try {
   rmSync(directory, { recursive: true });
 }
 
+/** dnsdist asks its servers over the transport that its client used, so the authority has to answer over TCP too. */
+async function alsoOverTcp(port: number): Promise<void> {
+  const answer = Buffer.from('c00c00010001' + '00000e10' + '0004c0000201', 'hex');
+  const respond = (message: StreamMessage): void => {
+    const { octets } = message;
+    let end = 12;
+    while (octets[end] !== 0) end += octets[end]! + 1;
+    end += 5;
+    octets.set(answer, end);
+    octets.set([0x84 | (octets[2]! & 1), 0x80, 0, 1, 0, 1, 0, 0, 0, 0], 2);
+    message.length = end + answer.length;
+    message.respond();
+  };
+  const listener = await openTcpListener({
+    address: '127.0.0.1',
+    port,
+    reusePort: false,
+    limits: new ConnectionLimits({ clientsPerAddress: 1000 }),
+    onMessage: respond,
+    onBatchEnd: () => {},
+    onError: (error) => console.error(error.message),
+  });
+  stops.push(() => listener.close(0));
+}
+
 async function enterSallyport(authority: number): Promise<Entrant> {
   const setup = await setupOf('sallyport', authority);
   const ports = await portsOf(setup);
@@ -78,7 +109,7 @@ async function enterSallyport(authority: number): Promise<Entrant> {
   const settings = JSON.parse(readFileSync(file, 'utf8'));
   settings.listen.tls = { addresses: [`127.0.0.1:${ports.dot}`], dev: true };
   settings.listen.https = { addresses: [`127.0.0.1:${ports['doh-get']}`], dev: true };
-  settings.limits.tcpQueries = 1_000_000_000;
+  settings.limits.tcpQueries = 10_000_000;
   writeFileSync(file, JSON.stringify(settings));
   return entered('sallyport', startSallyport(setup), setup, ports);
 }
@@ -171,8 +202,9 @@ async function compare(
   }
 }
 
-const median = (numbers: number[]): number =>
-  [...numbers].sort((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
+function median(numbers: number[]): number {
+  return [...numbers].sort((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
+}
 
 /** Runs the load and reads what it cost the server between `go` and the result. */
 async function measure(pid: number, transport: Transport, port: number, connections: number, window: number) {
@@ -195,7 +227,7 @@ async function measure(pid: number, transport: Transport, port: number, connecti
     const after = cpuUs(pid);
     const { answered, failed } = JSON.parse(line) as { answered: number; failed: number };
     if (answered === 0 || failed > answered / 100)
-      throw new Error(`${transport}: ${answered} answered, ${failed} failed`);
+      throw new Error(`process ${pid}, ${transport}: ${answered} answered, ${failed} failed`);
     const spent = after.user - before.user + after.system - before.system;
     return { costUs: spent / answered, perSecond: answered / Number(values.seconds) };
   }

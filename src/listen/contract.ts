@@ -1,8 +1,8 @@
 /**
  * Queries that come over streams (TCP, DoT, DoH) and how the query path takes them.
  *
- * A listener hands each message over as it is complete, and says when everything that came with one read has been
- * handed over (`onBatchEnd`). The path answers at once or later, in any order; what it answers within one turn of the event
+ * A listener hands each message over as it is complete, and says when a batch of them has been handed over
+ * (`onBatchEnd`). The path answers at once or later, in any order; what it answers within one turn of the event
  * loop leaves in one write per connection.
  */
 
@@ -102,7 +102,10 @@ export interface StreamListenerOptions {
   /** Bounds and message slots, one object for all listeners of a thread. */
   readonly limits: ConnectionLimits;
   readonly onMessage: MessageHandler;
-  /** Everything that came with one read has been handed over. */
+  /**
+   * A batch has been handed over: what came with one read when it was much, else what came from all connections in one
+   * turn of the event loop.
+   */
   readonly onBatchEnd: () => void;
   /** Errors of the listening socket after it was opened (it stays open). */
   readonly onError: (error: Error) => void;

@@ -7,6 +7,7 @@ import type {
   StreamTransport,
 } from './contract.ts';
 import type { ConnectionLimits } from './limits.ts';
+import { BATCH_ENOUGH, endBatchLater } from './turn.ts';
 
 /** A connection as its listener sees it. */
 export interface Closable {
@@ -20,7 +21,7 @@ export class Hub {
   readonly transport: StreamTransport;
   readonly limits: ConnectionLimits;
   readonly onMessage: MessageHandler;
-  readonly onBatchEnd: () => void;
+  readonly #onBatchEnd: () => void;
   readonly counters: ListenerCounters = {
     open: 0,
     inFlight: 0,
@@ -54,7 +55,13 @@ export class Hub {
     this.transport = transport;
     this.limits = options.limits;
     this.onMessage = options.onMessage;
-    this.onBatchEnd = options.onBatchEnd;
+    this.#onBatchEnd = options.onBatchEnd;
+  }
+
+  /** One read brought `count` queries: says so to the path, at once or together with what others bring in this turn. */
+  batchEnded(count: number): void {
+    if (count >= BATCH_ENOUGH) this.#onBatchEnd();
+    else endBatchLater(this.#onBatchEnd);
   }
 
   enter(connection: Closable): void {

@@ -32,7 +32,7 @@ const settled = Promise.resolve();
 function flushDue(): void {
   const outputs = due;
   due = [];
-  for (const output of outputs) output.flush();
+  for (const output of outputs) output.endTurn();
 }
 
 export class Output {
@@ -49,7 +49,7 @@ export class Output {
   #unread = 0;
   #stalledSinceMs = 0;
 
-  /** `onProgress` is called each time the kernel has taken a write that it did not take at once. */
+  /** `onProgress` is called each time the kernel has taken what was queued. */
   constructor(socket: Writable, limits: ConnectionLimits, onProgress: () => void) {
     this.#socket = socket;
     this.#limits = limits;
@@ -82,6 +82,12 @@ export class Output {
     const { chunk, used } = this.#room(to - from);
     copyOctets(octets, from, chunk, used, to - from);
     this.#appended(to - from);
+  }
+
+  /** Sends what the turn has brought, and lets the connection know that there is room again. */
+  endTurn(): void {
+    this.flush();
+    if (this.#writingLength === 0 && !this.#closed) this.#onProgress();
   }
 
   /** Sends what is queued, as far as the kernel takes it. */

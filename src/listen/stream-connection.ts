@@ -144,15 +144,13 @@ export class StreamConnection implements Origin, Tracked, Waiter, Closable {
 
   /** Hands over what is here, as far as the limits allow. */
   #advance(): void {
-    const { limits, onBatchEnd } = this.#hub;
     let handed = 0;
     for (;;) {
       const before = handed;
       handed = this.#handOver(handed);
       if (handed > before) {
-        this.#lastActiveMs = limits.now();
-        onBatchEnd();
-        this.#output.flush();
+        this.#lastActiveMs = this.#hub.limits.now();
+        this.#hub.batchEnded(handed - before);
       }
       if (this.#finishing !== null || this.#gone || !this.#paused) return;
       if (handed === before || handed >= MESSAGES_PER_TURN) break;

@@ -304,7 +304,7 @@ class Http1Exchange implements Origin {
   };
 
   #handOver(octets: Uint8Array, length: number): void {
-    const { limits, counters, onMessage, onBatchEnd } = this.#hub;
+    const { limits, counters, onMessage } = this.#hub;
     this.#connection.requestEnded();
     if (length < 12) {
       this.refuse(MESSAGE_TOO_SHORT);
@@ -319,6 +319,6 @@ class Http1Exchange implements Origin {
     counters.inFlight++;
     counters.queries++;
     onMessage(message);
-    onBatchEnd();
+    this.#hub.batchEnded(1);
   }
 }

@@ -320,7 +320,7 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost {
     const at = this.#readFrames(input);
     if (this.#handed > 0) {
       this.#lastActiveMs = this.#chunkMs;
-      this.#hub.onBatchEnd();
+      this.#hub.batchEnded(this.#handed);
     }
     if (at < input.length && !this.#deaf) {
       // A copy, so that a few octets do not keep a whole chunk in memory.
