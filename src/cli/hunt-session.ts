@@ -89,11 +89,10 @@ export class HuntSession {
 
   /** Records must come in order of time. */
   feed(record: HuntRecord): void {
-    let name: Uint8Array;
-    try {
-      name = nameOctets(record.name);
-    } catch (error) {
-      if (!(error instanceof NameError)) throw error;
+    const name = octetsOf(record.name);
+    if (name === null) {
+      // No resolver takes such a name up, so it is neither forwarded nor a matter for the detector.
+      this.queries++;
       this.unreadable++;
       return;
     }
@@ -193,6 +192,20 @@ export class HuntSession {
     if (this.#answered.size >= CACHE_MAX) this.#answered.delete(this.#answered.keys().next().value as string);
     this.#answered.set(key, record.atMs + CACHE_MS);
     return false;
+  }
+}
+
+/** The name in octets; sensors that lose octets leave empty labels behind, which are passed over. */
+function octetsOf(text: string): Uint8Array | null {
+  try {
+    return nameOctets(
+      text.includes('..') || text.startsWith('.')
+        ? text.replace(/\.{2,}/g, '.').replace(/^\.(?=.)/, '')
+        : text,
+    );
+  } catch (error) {
+    if (error instanceof NameError) return null;
+    throw error;
   }
 }
 

@@ -94,6 +94,8 @@ async function hunt(files: string[], flags: Flags, dependencies: HuntDependencie
     if ((session.queries & 0xfff) === 0) bar(counters.octets);
   }
   for (const sample of counters.samples) process.stderr.write(`${sample}\n`);
+  if (session.unreadable > 0)
+    process.stderr.write(`${session.unreadable} names are no domain names and were passed over\n`);
   if (counters.faults > 0) process.stderr.write(`${counters.faults} lines could not be read\n`);
   if (order.late > 0) process.stderr.write(`${order.late} lines came too late to be put in order\n`);
   const summary = {

@@ -181,13 +181,17 @@ const IBAN_LENGTHS: Readonly<Record<string, number>> = {
 };
 
 function hasIban(text: string): boolean {
-  const compact = text.replace(/[ -]/g, '').toUpperCase();
-  for (const match of compact.matchAll(/(?<![0-9A-Z])[A-Z]{2}\d{2}[A-Z0-9]{11,27}/g)) {
+  const upper = text.toUpperCase();
+  for (const match of upper.matchAll(/(?<![0-9A-Z])[A-Z]{2}\d{2}(?:[ -]?[0-9A-Z]){11,30}/g)) {
     const length = IBAN_LENGTHS[match[0].slice(0, 2)];
-    if (length === undefined || match[0].length < length) continue;
-    const iban = match[0].slice(0, length);
-    const after = compact[match.index + length];
-    if (after !== undefined && /[0-9A-Z]/.test(after)) continue;
+    if (length === undefined) continue;
+    // The first `length` characters, groups of four or not, and then an end.
+    let iban = '';
+    let at = 0;
+    for (; at < match[0].length && iban.length < length; at++)
+      if (/[0-9A-Z]/.test(match[0][at])) iban += match[0][at];
+    const after = upper[match.index + at];
+    if (iban.length < length || (after !== undefined && /[0-9A-Z]/.test(after))) continue;
     let rest = 0;
     for (const character of iban.slice(4) + iban.slice(0, 4)) {
       const value = Number.parseInt(character, 36);

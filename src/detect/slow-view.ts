@@ -80,7 +80,7 @@ export class SlowView {
       charge.form === 'spf' ||
       (charge.form === 'probe' && (charge.standing === 'established' || charge.zoneClients >= PROBE_CLIENTS));
     if (isEverywhere) return null;
-    return this.#noteZone(charge, zone, now) ?? this.#noteClient(charge, now);
+    return this.#noteZone(charge, zone, now) ?? this.#noteClient(charge, zone, now);
   }
 
   /** The state to keep over a restart. */
@@ -151,7 +151,7 @@ export class SlowView {
     floats[row + ZONE.FORM] = Math.max(0, floats[row + ZONE.FORM] - charge.sharedBits);
   }
 
-  #noteClient(charge: Charge, now: number): Verdict | null {
+  #noteClient(charge: Charge, zone: string, now: number): Verdict | null {
     if (charge.standing === 'popular' || charge.isSharedForm) return null;
     // Each zone has a little free, or a morning of ordinary browsing would look like one transfer. What strangers share
     // has nothing free: names there cost a sender nothing.
@@ -189,7 +189,7 @@ export class SlowView {
       isDay ? dayLimit : monthLimit,
       ints[row + CLIENT.FIRST],
       [
-        `In ${isDay ? 'a day' : '30 days'} this client told zones that nobody vouches for about ${Math.round(isDay ? day : month)} bits beyond what each has free.`,
+        `In ${isDay ? 'a day' : '30 days'} this client told zones that nobody vouches for about ${Math.round(isDay ? day : month)} bits beyond what each has free${scope === 'client' ? `, spread over several; the last was ${zone}` : `, most of it ${zone}`}.`,
       ],
     );
   }

@@ -1,0 +1,69 @@
+import { getDomain, getPublicSuffix } from 'tldts';
+import { describe, expect, test } from 'vitest';
+import { popularDomains } from '../../src/detect/ngrams.ts';
+import { Zones } from '../../src/detect/zones.ts';
+import { nameOctets, nameText, Question } from '../../src/wire/index.ts';
+
+const SEED = 0x1234;
+const zones = new Zones(SEED, []);
+const question = new Question(SEED);
+
+const suffixText = (name: string): string => {
+  zones.read(question.set(nameOctets(name), 1));
+  return nameText(question.name, question.labelAt[question.labelCount - zones.suffixLabels]);
+};
+
+describe('Zones', () => {
+  test('cuts every popular name where tldts cuts it', () => {
+    const options = { allowPrivateDomains: true };
+    const wrong = popularDomains()
+      .map((name) => `a.b.${name}`)
+      .filter((name) => suffixText(name) !== getPublicSuffix(name, options));
+    expect(wrong).toEqual([]);
+  });
+
+  test.each([
+    ['www.example.co.uk', 'co.uk', false],
+    ['a.b.c.kobe.jp', 'c.kobe.jp', false],
+    ['www.city.kobe.jp', 'kobe.jp', false],
+    ['x.www.ck', 'ck', false],
+    ['x.y.anything.ck', 'anything.ck', false],
+    ['tenant.github.io', 'github.io', true],
+    ['bucket.s3.amazonaws.com', 's3.amazonaws.com', true],
+    ['host.nosuchtld', 'nosuchtld', false],
+  ])('finds the suffix of %s', (name, suffix, isShared) => {
+    expect(suffixText(name)).toBe(suffix);
+    expect(zones.isShared).toBe(isShared);
+    expect(getPublicSuffix(name, { allowPrivateDomains: true })).toBe(suffix);
+  });
+
+  test('holds a name that is a public suffix to account as a whole', () => {
+    zones.read(question.set(nameOctets('co.uk'), 1));
+    expect(zones.zoneLabels).toBe(2);
+    expect(getDomain('co.uk')).toBeNull();
+  });
+
+  test.each([
+    ['4z9p5tjmcbnblehp4557z1d136.avqs.mcafee.com', 'reputation', 3],
+    ['4.3.2.1.zen.spamhaus.org', 'blocklist', 3],
+    ['4.3.2.1.in-addr.arpa', 'reverse', 4],
+    ['kubernetes.default.svc.cluster.local', 'local', 2],
+    ['d111111abcdef8.cloudfront.net', 'tenant', 3],
+  ])('knows %s as %s', (name, kind, zoneLabels) => {
+    const known = new Zones(SEED);
+    known.read(question.set(nameOctets(name), 1));
+    expect(known.service?.service.kind).toBe(kind);
+    expect(known.zoneLabels).toBe(zoneLabels);
+  });
+
+  test.each([
+    // What a tenant has below its own name is the tenant's, whatever the suffix is known for.
+    'payload.d111111abcdef8.cloudfront.net',
+    // A reverse zone is known for addresses, not for other labels below a rented prefix.
+    'payload.2.1.in-addr.arpa',
+  ])('knows no service in %s', (name) => {
+    const known = new Zones(SEED);
+    known.read(question.set(nameOctets(name), 1));
+    expect(known.service).toBeNull();
+  });
+});
