@@ -3,13 +3,21 @@
  * read, before its header and question have matched.
  */
 import {
+  additionalCount,
+  answerCount,
+  authorityCount,
   EdnsOption,
+  fixedRdataLength,
   HEADER_LENGTH,
   lowerOctet,
   MALFORMED,
+  NAME_LENGTH_MAX,
+  nameLayoutOf,
   questionCount,
+  RECORD_FIXED_LENGTH,
   Rrtype,
   rcodeOf,
+  readName,
   skipName,
   u16,
 } from '../wire/index.ts';
@@ -44,7 +52,7 @@ export function matchReply(attempt: Attempt, message: Uint8Array, length: number
 
 /** More records than this in one message cost more than they can be worth. */
 const RECORDS_MAX = 2048;
-/** RELIABILITY of options: one pass, and an end to it. */
+/** Options are read in one pass, and there is an end to it. */
 const OPTIONS_MAX = 64;
 
 /** What `survey` found; one object serves every reply. */
@@ -57,24 +65,31 @@ export class Survey {
   cookieAt = 0;
   /** Octets of the cookie option, 0 when there is none. */
   cookieLength = 0;
+  readonly #name = new Uint8Array(NAME_LENGTH_MAX + 1);
 
-  /** Walks all records behind the question. False when the message breaks its format. */
+  /**
+   * Walks all records behind the question, to the end of the message. False when the message breaks its format: names of
+   * answers, and those within their rdata, are followed to their ends.
+   */
   read(message: Uint8Array, at: number, length: number): boolean {
     this.rcode = rcodeOf(message);
     this.hasOpt = false;
     this.hasSubnet = false;
     this.cookieLength = 0;
-    const before = u16(message, 6) + u16(message, 8);
-    const records = before + u16(message, 10);
+    const answers = answerCount(message);
+    const before = answers + authorityCount(message);
+    const records = before + additionalCount(message);
     if (records > RECORDS_MAX) return false;
     for (let i = 0; i < records; i++) {
       const owner = at;
       at = skipName(message, at, length);
-      if (at === MALFORMED || at + 10 > length) return false;
-      const dataAt = at + 10;
+      if (at === MALFORMED || at + RECORD_FIXED_LENGTH > length) return false;
+      const type = u16(message, at);
+      const dataAt = at + RECORD_FIXED_LENGTH;
       const end = dataAt + u16(message, at + 8);
       if (end > length) return false;
-      if (u16(message, at) === Rrtype.OPT) {
+      if (i < answers && !this.#isSound(message, owner, type, dataAt, end)) return false;
+      if (type === Rrtype.OPT) {
         // RFC 6891 section 6.1.1: one OPT, in the additional section, owned by the root.
         if (this.hasOpt || i < before || message[owner] !== 0) return false;
         this.hasOpt = true;
@@ -83,7 +98,23 @@ export class Survey {
       }
       at = end;
     }
-    return true;
+    return at === length;
+  }
+
+  #isSound(message: Uint8Array, owner: number, type: number, dataAt: number, end: number): boolean {
+    // Most owners are a pointer to the question, which has been compared.
+    const isQuestion = message[owner] === 0xc0 && message[owner + 1] === HEADER_LENGTH;
+    if (!isQuestion && readName(message, owner, dataAt, this.#name) === MALFORMED) return false;
+    const fixed = fixedRdataLength(type);
+    if (fixed !== -1) return end - dataAt === fixed;
+    const layout = nameLayoutOf(type);
+    if (layout === undefined) return true;
+    let at = dataAt + layout.before;
+    for (let left = layout.names; left > 0; left--) {
+      if (readName(message, at, end, this.#name) === MALFORMED) return false;
+      at = skipName(message, at, end);
+    }
+    return layout.after === -1 ? at <= end : at + layout.after === end;
   }
 
   #readOptions(message: Uint8Array, at: number, end: number): boolean {

@@ -31,6 +31,15 @@ const withPointer = (target: number) => (message: Buffer) => {
   return message;
 };
 
+/** A reply whose only record is this one. */
+const withOneAnswer = (query: Query, record: Buffer): Buffer => {
+  const head = Buffer.from(query.message.subarray(0, query.questionEnd));
+  head[2] |= 0x80;
+  head.writeUInt16BE(1, 6);
+  head.writeUInt16BE(0, 10);
+  return Buffer.concat([head, record]);
+};
+
 describe.each(['native', 'portable'] as const)('a reply over %s sockets', (engine) => {
   test.each([
     { name: 'of another id', falsehood: (query: Query) => forged(query, flip(1, 0xff)) },
@@ -45,6 +54,32 @@ describe.each(['native', 'portable'] as const)('a reply over %s sockets', (engin
     { name: 'that is empty', falsehood: () => Buffer.alloc(0) },
     { name: 'of five octets', falsehood: (query: Query) => reply(query).subarray(0, 5) },
     { name: 'cut off in the answer', falsehood: (query: Query) => reply(query).subarray(0, 40) },
+    {
+      name: 'with octets behind its last record',
+      falsehood: (query: Query) => forged(query, (message) => Buffer.concat([message, Buffer.alloc(3)])),
+    },
+    {
+      name: 'whose alias points at itself',
+      falsehood: (query: Query) => {
+        const here = query.questionEnd + 12;
+        return withOneAnswer(query, Buffer.from([0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 60, 0, 2, 0xc0, here]));
+      },
+    },
+    {
+      name: 'whose alias goes past its rdata',
+      falsehood: (query: Query) =>
+        withOneAnswer(query, Buffer.from([0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 60, 0, 3, 5, 0x61, 0x62])),
+    },
+    {
+      name: 'whose address has five octets',
+      falsehood: (query: Query) =>
+        withOneAnswer(query, Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 5, 1, 2, 3, 4, 5])),
+    },
+    {
+      name: 'whose owner is a run of pointers into its header',
+      falsehood: (query: Query) =>
+        withOneAnswer(query, Buffer.from([0xc0, 2, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 1, 2, 3, 4])),
+    },
     { name: 'with more records than octets', falsehood: (query: Query) => forged(query, flip(6, 0x40)) },
     { name: 'whose name points at itself', falsehood: (query: Query) => forged(query, withPointer(33)) },
     { name: 'whose name points forwards', falsehood: (query: Query) => forged(query, withPointer(300)) },

@@ -32,10 +32,25 @@ export interface ScriptedServer {
   connections(): number;
 }
 
-export async function scriptedServer(
-  script: Script,
-  options: { tcp?: boolean; port?: number; address?: string } = {},
-): Promise<ScriptedServer> {
+export interface ScriptedOptions {
+  readonly tcp?: boolean;
+  readonly port?: number;
+  readonly address?: string;
+}
+
+/** Opens the server. A port that is free for UDP may be taken for TCP: then another one is tried. */
+export async function scriptedServer(script: Script, options: ScriptedOptions = {}): Promise<ScriptedServer> {
+  for (let left = 20; ; left--) {
+    try {
+      return await openServer(script, options);
+    } catch (error) {
+      const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+      if (!isTaken || options.port !== undefined || left === 0) throw error;
+    }
+  }
+}
+
+async function openServer(script: Script, options: ScriptedOptions): Promise<ScriptedServer> {
   const { address = '127.0.0.1' } = options;
   const udp: UdpSocket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
   const sockets = new Set<Socket>();
@@ -94,10 +109,15 @@ export async function scriptedServer(
         }
       });
     });
-    await new Promise<void>((resolve, reject) => {
-      tcp?.once('error', reject);
-      tcp?.listen(port, address, resolve);
-    });
+    try {
+      await new Promise<void>((resolve, reject) => {
+        tcp?.once('error', reject);
+        tcp?.listen(port, address, resolve);
+      });
+    } catch (error) {
+      udp.close();
+      throw error;
+    }
   }
   return server;
 }
