@@ -30,6 +30,7 @@ export function askUdp(
 /** One TCP connection: octets are written as they are given, messages read by their length. */
 export class Stream {
   readonly messages: Buffer[] = [];
+  /** The server has ended its half, or all of it. */
   closed = false;
   readonly #socket: Socket;
   #octets: Buffer = Buffer.alloc(0);
@@ -48,10 +49,12 @@ export class Stream {
       this.#wake();
     });
     socket.on('error', () => undefined);
-    socket.on('close', () => {
-      this.closed = true;
-      this.#wake();
-    });
+    for (const event of ['end', 'close']) {
+      socket.on(event, () => {
+        this.closed = true;
+        this.#wake();
+      });
+    }
   }
 
   static open(port: number): Promise<Stream> {
