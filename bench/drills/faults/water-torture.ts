@@ -1,0 +1,73 @@
+/** Floods of names nobody asked before, against one allowed domain: what do the others notice? */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Claim, claim } from '../verdict.ts';
+import { askAll, Client, freshNames, ms, say, tally } from './clients.ts';
+import type { Effort } from './network.ts';
+import { Room, watchLag } from './room.ts';
+import { FaultyUpstream } from './upstream.ts';
+
+const RATE = 400;
+const OTHERS = 100;
+
+/**
+ * 400 random names a second below a domain whose servers are silent, while others ask for new names of another domain.
+ * Once from one address, as behind a NAT, and once from many.
+ */
+export async function waterTorture(effort: Effort): Promise<Claim[]> {
+  const claims: Claim[] = [];
+  for (const addresses of [1, 40]) claims.push(...(await torture(addresses, 8 * effort)));
+  return claims;
+}
+
+async function torture(addresses: number, seconds: number): Promise<Claim[]> {
+  const upstream = await FaultyUpstream.start({ answers: (name) => !name.endsWith('.torture.test') });
+  const room = await Room.open({ upstreams: [upstream.address] });
+  // With one address the others share it: they are behind the same NAT.
+  const flooders = await Promise.all(
+    Array.from({ length: addresses }, (_, i) => Client.open(room.port, `127.0.1.${i + 1}`)),
+  );
+  const other = await Client.open(room.port, addresses === 1 ? '127.0.1.1' : '127.0.2.1');
+  const from = addresses === 1 ? 'from the same address' : `from ${addresses} addresses`;
+  try {
+    await askAll([other], ['hit.other.test', ...freshNames(300, 'third.test')], 300);
+    const memoryBefore = room.memory();
+    const lagOf = watchLag(room);
+    const flood = askAll(flooders, freshNames(RATE * seconds, 'torture.test'), RATE);
+    await sleep(1500);
+    const pace = OTHERS / (seconds - 2);
+    const [others, hits] = await Promise.all([
+      askAll([other], freshNames(OTHERS, 'other.test'), pace),
+      askAll([other], new Array<string>(OTHERS).fill('hit.other.test'), pace),
+    ]);
+    const memory = room.memory() - memoryBefore;
+    const flooded = tally(await flood);
+    const lag = await lagOf();
+    const asked = upstream.askedFor('torture.test') / flooded.asked;
+    const newNames = tally(others);
+    const cached = tally(hits);
+    return [
+      claim(
+        `flood ${from}: new names of others without an answer (0)`,
+        say(newNames),
+        newNames.good === OTHERS,
+      ),
+      claim(`flood ${from}: cached names without an answer (0)`, say(cached), cached.good === OTHERS),
+      claim(
+        `flood ${from}: messages to the upstream per random name (≤ 1.5)`,
+        asked.toFixed(2),
+        asked <= 1.5,
+      ),
+      claim(`flood ${from}: memory (≤ +20 MB)`, `${memory.toFixed(1)} MiB`, memory <= 20),
+      claim(`flood ${from}: random names that nobody answered (0)`, say(flooded), flooded.lost === 0),
+      claim(
+        `flood ${from}: lag of the event loop (worst second's p99 < 20 ms)`,
+        `p99 ${ms(lag.p99Ms)}, most ${ms(lag.maxMs)}`,
+        lag.p99Ms < 20,
+      ),
+    ];
+  } finally {
+    for (const client of [...flooders, other]) client.close();
+    await room.close();
+    await upstream.goAway();
+  }
+}
