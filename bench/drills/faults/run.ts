@@ -5,7 +5,9 @@
  */
 import { parseArgs } from 'node:util';
 import { type Claim, printClaims } from '../verdict.ts';
+import { clockJumps, fakeTimeLibrary, killed, reloads } from './machine.ts';
 import { allDown, flapping, loss, oneOfThree, unanswered } from './network.ts';
+import { descriptors, idleClients, neverReads } from './streams.ts';
 import { waterTorture } from './water-torture.ts';
 
 const DRILLS: Readonly<Record<string, (effort: number) => Promise<Claim[]>>> = {
@@ -15,6 +17,17 @@ const DRILLS: Readonly<Record<string, (effort: number) => Promise<Claim[]>>> = {
   unanswered,
   'one-of-three': oneOfThree,
   'all-down': allDown,
+  descriptors,
+  'idle-clients': idleClients,
+  'never-reads': neverReads,
+  reloads,
+  killed,
+  'clock-jumps': async () => {
+    const library = fakeTimeLibrary();
+    if (library !== null) return clockJumps(library);
+    process.stdout.write('clock-jumps: left out, libfaketime is not installed\n');
+    return [];
+  },
 };
 
 const { values, positionals } = parseArgs({
