@@ -42,10 +42,5 @@ export {
 } from './read.ts';
 export type { Retention } from './retention.ts';
 export { AuditStats, type Tally } from './stats.ts';
-export {
-  type AuditReport,
-  type Fault,
-  type VerifyOptions,
-  verifyAudit,
-  type WorkerReport,
-} from './verify.ts';
+export { verifyAudit } from './verify.ts';
+export type { AuditReport, Fault, LeafPlace, VerifyOptions, WorkerReport } from './verify-report.ts';

@@ -4,7 +4,8 @@
  * checkpoints, not the log.
  */
 import { createHash } from 'node:crypto';
-import { type LeafPlace, verifyAudit } from './verify.ts';
+import { verifyAudit } from './verify.ts';
+import type { LeafPlace } from './verify-report.ts';
 
 export interface InclusionProof {
   readonly kind: 'inclusion';
