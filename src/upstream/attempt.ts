@@ -13,7 +13,7 @@ import type { Server } from './server.ts';
 import type { Spoked } from './wheel.ts';
 
 /** Most octets of a message to an upstream: 12 + 255 + 4, OPT 11, cookie 44, padding to a multiple of 128. */
-export const MESSAGE_CAPACITY = 512;
+const MESSAGE_CAPACITY = 512;
 
 /** One message to one server over one transport. A retransmission is the same attempt: same octets, id and port. */
 export class Attempt {

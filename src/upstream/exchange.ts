@@ -67,6 +67,11 @@ export class Exchange implements ServerEvents {
 
   ask(pool: Pool, question: UpstreamQuestion, deadlineMs: number, asker: Asker): void {
     this.counters.questions++;
+    const nowMs = this.#now();
+    if (nowMs >= deadlineMs) {
+      this.#failLater(asker, 'timeout', pool.name);
+      return;
+    }
     const asked = this.#isClosed ? null : this.#desk.take(pool, asker, deadlineMs);
     if (asked === null) {
       this.#failLater(asker, 'overload', pool.name);
@@ -79,7 +84,7 @@ export class Exchange implements ServerEvents {
     asked.checkingDisabled = question.checkingDisabled;
     pool.budget.asked();
     this.#inAsk = true;
-    this.#advance(asked, this.#now());
+    this.#advance(asked, nowMs);
     this.#inAsk = false;
   }
 

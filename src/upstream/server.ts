@@ -21,6 +21,8 @@ import { dialTcp, dialTls, Streams } from './streams.ts';
 import { UdpPorts } from './udp.ts';
 
 const SUSPECT = 3;
+/** Lines of one kind about one server: trouble and floods come in crowds. */
+const LOG_EVERY_MS = 1000;
 const EXHAUSTED = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM']);
 export const PROBE_MS = 450;
 /** What a server that says SERVFAIL or the like to everything is taken to need besides. */
@@ -64,6 +66,7 @@ export class Server implements CarrierEvents {
   #downMs = 0;
   #probedMs = Number.NEGATIVE_INFINITY;
   #troubledMs = Number.NEGATIVE_INFINITY;
+  #floodedMs = Number.NEGATIVE_INFINITY;
   readonly #events: ServerEvents;
   readonly #log: UpstreamsOptions['log'];
   readonly #now: () => number;
@@ -255,14 +258,17 @@ export class Server implements CarrierEvents {
   }
 
   flooded(attempts: Attempt[], localPort: number): void {
-    this.#log({ event: 'flood', pool: this.pool, server: this.label, localPort });
+    const nowMs = this.#now();
+    if (nowMs - this.#floodedMs >= LOG_EVERY_MS) {
+      this.#floodedMs = nowMs;
+      this.#log({ event: 'flood', pool: this.pool, server: this.label, localPort });
+    }
     this.#events.flooded(attempts);
   }
 
-  /** A line a second at most: trouble comes in crowds. */
   trouble(message: string): void {
     const nowMs = this.#now();
-    if (nowMs - this.#troubledMs < 1000) return;
+    if (nowMs - this.#troubledMs < LOG_EVERY_MS) return;
     this.#troubledMs = nowMs;
     this.#log({ event: 'link-error', pool: this.pool, server: this.label, message });
   }

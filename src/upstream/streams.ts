@@ -126,8 +126,8 @@ export function dialTls(options: ServerOptions, address: () => string, alpn: str
   };
 }
 
-/** Options that decide whom to believe; shared by DoT and DoH. */
-export function tlsOptions(options: ServerOptions, alpn: string): ConnectionOptions {
+/** Options that decide whom to believe. */
+function tlsOptions(options: ServerOptions, alpn: string): ConnectionOptions {
   const pinned = (options.spkiPins ?? []).length > 0;
   const named = options.serverName !== undefined && isIP(options.serverName) === 0;
   return {
@@ -141,7 +141,7 @@ export function tlsOptions(options: ServerOptions, alpn: string): ConnectionOpti
 }
 
 /** What is wrong with the server's key, or null when there are no pins or one matches. */
-export function pinFault(socket: TLSSocket, options: ServerOptions): string | null {
+function pinFault(socket: TLSSocket, options: ServerOptions): string | null {
   const pins = options.spkiPins ?? [];
   if (pins.length === 0) return null;
   // A resumed session was pinned when it began, and carries no certificate in TLS 1.3.

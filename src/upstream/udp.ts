@@ -16,12 +16,16 @@ import type { Carrier, CarrierEvents } from './carrier.ts';
 import { InFlight } from './in-flight.ts';
 import { FLOOD_MAX, SOCKETS_IDLE } from './options.ts';
 import { randomBelow } from './random.ts';
+import { Rate } from './retry-budget.ts';
 
 const RUN_MAX = 16;
 /** Load that one socket carries before another is opened: queries in one maintenance interval. */
 const QUERIES_PER_SOCKET = 4;
 const BUFFER_LENGTH = 1 << 18;
 const INDEX_MAX = 0x7fff;
+const RETRY_MS = 1000;
+/** Ports that are given up in a second because of a flood: what floods must not have us open sockets without end. */
+const GIVEN_UP_PER_SECOND = 20;
 const UNREACHABLE = new Set([
   'ECONNREFUSED',
   'EHOSTUNREACH',
@@ -35,7 +39,7 @@ const UNREACHABLE = new Set([
 class Port {
   readonly index: number;
   readonly queriesMax: number;
-  readonly retireMs: number;
+  retireMs: number;
   socket: ConnectedSocket | null = null;
   queries = 0;
   inFlight = 0;
@@ -72,6 +76,7 @@ export class UdpPorts implements Carrier {
   readonly #draining = new Set<Port>();
   readonly #queued: Port[] = [];
   readonly #freeIndexes: number[] = [];
+  readonly #givenUp = new Rate(GIVEN_UP_PER_SECOND);
   #indexes = 0;
   #opening = 0;
   #current: Port | null = null;
@@ -225,7 +230,12 @@ export class UdpPorts implements Carrier {
       this.#freeIndexes.push(index);
       this.failures++;
       this.fault = error as NodeJS.ErrnoException;
-      if (instead !== null) instead.worn = false;
+      if (instead !== null) {
+        // It serves on; to try again for every query would be a flood of its own.
+        instead.worn = false;
+        instead.queries = 0;
+        instead.retireMs = now() + RETRY_MS;
+      }
       this.#events.trouble(`no UDP socket to ${address} port ${peerPort}: ${this.fault.message}`);
       return;
     }
@@ -276,8 +286,11 @@ export class UdpPorts implements Carrier {
     if (!(place instanceof Port) || place.draining || ++place.strays < FLOOD_MAX) return;
     const localPort = place.socket?.localPort ?? 0;
     const carried = this.#table.all().filter((attempt) => attempt.place === place);
-    void this.#open(null);
-    this.#retire(place);
+    place.strays = 0;
+    if (this.#givenUp.take(this.#options.now())) {
+      void this.#open(null);
+      this.#retire(place);
+    }
     this.#events.flooded(carried, localPort);
   }
 

@@ -78,6 +78,27 @@ describe.each(['native', 'portable'] as const)('over %s sockets', (engine) => {
   });
 });
 
+test('a flood of guesses does not make us open sockets or write lines without end', async () => {
+  const { upstreams, servers, events } = await world([
+    (query) => {
+      if (query.transport === 'tcp') query.send(reply(query));
+      else for (let i = 1; i <= 120; i++) query.send(reply(query, { id: query.id ^ i }));
+    },
+  ]);
+  for (let i = 0; i < 100; i++) expect((await ask(upstreams, `n${i}.example.com`)).failure).toBeNull();
+  expect(
+    new Set(servers[0].queries.filter(({ transport }) => transport === 'udp').map(({ port }) => port)).size,
+  ).toBeLessThan(80);
+  expect(events.filter(({ event }) => event === 'flood').length).toBeLessThan(6);
+});
+
+test('a question whose time is over is not sent', async () => {
+  const { upstreams, servers } = await world([good]);
+  const told = await ask(upstreams, 'www.example.com', { budgetMs: 0 });
+  expect(told.failure).toBe('timeout');
+  expect(servers[0].queries).toHaveLength(0);
+});
+
 describe('letter case', () => {
   test('is mixed for a server that keeps it, and a reply in another case is then not believed', async () => {
     const { upstreams, servers } = await world([good]);
