@@ -108,6 +108,8 @@ export class HuntSession {
       this.#deny(record, 'policy');
       return;
     }
+    // As in the query path: what a cache answers is not checked, for nothing leaves.
+    if (this.#isCached(record)) return;
     const alarm = this.#fast.check(question, this.#client, length, record.atMs, profile);
     const domain = this.#fast.zoneText(question);
     const pair = this.#pairOf(record, domain);
@@ -116,7 +118,7 @@ export class HuntSession {
       this.#deny(record, 'detector');
       return;
     }
-    if (this.#isCached(record)) return;
+    this.#cache(record);
     const { charge } = this.#fast;
     pair.queries++;
     pair.octets += charge.octets;
@@ -185,15 +187,20 @@ export class HuntSession {
 
   /** Whether a cache would have answered; an answer is kept a minute from when it was fetched. */
   #isCached(record: HuntRecord): boolean {
-    const key = `${record.type} ${record.name.toLowerCase()}`;
-    const until = this.#answered.get(key);
-    if (until !== undefined && until > record.atMs) return true;
+    const until = this.#answered.get(cacheKey(record));
+    return until !== undefined && until > record.atMs;
+  }
+
+  #cache(record: HuntRecord): void {
+    const key = cacheKey(record);
+    // Taken out first, so that the oldest stand first.
     this.#answered.delete(key);
     if (this.#answered.size >= CACHE_MAX) this.#answered.delete(this.#answered.keys().next().value as string);
     this.#answered.set(key, record.atMs + CACHE_MS);
-    return false;
   }
 }
+
+const cacheKey = (record: HuntRecord): string => `${record.type} ${record.name.toLowerCase()}`;
 
 /** The name in octets; sensors that lose octets leave empty labels behind, which are passed over. */
 function octetsOf(text: string): Uint8Array | null {

@@ -40,6 +40,9 @@ const LANGUAGE_RATE = 3.5;
 const DATA_RATE = 5.0;
 const LANGUAGE_SHARE = 0.3;
 
+/** Marks a name that two clients have asked. */
+const SHARED_MARK = 0x3c6ef372;
+
 /** What a name behind a search list still says. */
 const SEARCH_SHARE = 0.25;
 
@@ -68,6 +71,8 @@ export class Content {
   isNewName = false;
   /** The leftmost label is 7 to 15 letters, and whatever stands behind it is known. */
   isProbe = false;
+  /** The name was asked before, by this client and nobody else. */
+  isRepeat = false;
   /** The name was asked before, but never by this client. */
   isShared = false;
   readonly #seen: Seen;
@@ -121,6 +126,7 @@ export class Content {
     this.#zone = zone;
     this.isNewName = false;
     this.isShared = false;
+    this.isRepeat = false;
     this.isProbe = false;
     this.octets = 0;
     if (labels <= 0) return;
@@ -137,6 +143,7 @@ export class Content {
     this.#client = client;
     if (this.#seen.has(this.#nameA, this.#nameB, day)) {
       this.isShared = !this.#seen.has(this.#nameA ^ client, this.#nameB, day);
+      this.isRepeat = !this.isShared && !this.#seen.has(this.#nameA ^ SHARED_MARK, this.#nameB, day);
       return;
     }
     this.isNewName = true;
@@ -162,6 +169,7 @@ export class Content {
   /** Remembers the name, who asked it, and its words, once it leaves. Returns how many words it showed the zone. */
   learn(day: number): number {
     if (this.isShared || this.isNewName) this.#seen.add(this.#nameA ^ this.#client, this.#nameB, day, 0);
+    if (this.isShared) this.#seen.add(this.#nameA ^ SHARED_MARK, this.#nameB, day, 0);
     if (!this.isNewName) return 0;
     const chance = this.#nameB >>> 4;
     this.#seen.add(this.#nameA, this.#nameB, day, chance);

@@ -66,7 +66,7 @@ export type Standing =
   | 'suffix';
 
 /**
- * What one query that leaves adds. One object per fast path, filled anew by each `check`; `writeCharge` packs it for the
+ * What one query that leaves adds. One object per fast path, filled anew by each `check`; copied for the
  * detector thread.
  */
 export interface Charge {
@@ -91,6 +91,11 @@ export interface Charge {
   isNewZone: boolean;
   /** For a new zone: bits of the domain's own label that read like data. From 40 on it looks made by an algorithm. */
   generatedBits: number;
+  /**
+   * This client asked this name before, and nobody else did: `bits` is then 1 (0.5 for address types), to be multiplied by
+   * what the choice among its names there says.
+   */
+  isRepeat: boolean;
   /** Several clients ask names of this form. */
   isSharedForm: boolean;
   /** Estimate of how many clients ask the zone. */

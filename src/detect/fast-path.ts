@@ -7,7 +7,7 @@
  */
 import { nameText, Question } from '../wire/index.ts';
 import { Content, spread } from './content.ts';
-import type { Alarm, AlarmRule, Charge, Form, Profile, Scope, Verdict } from './contract.ts';
+import type { Alarm, AlarmRule, Charge, Form, Profile, Scope, Standing, Verdict } from './contract.ts';
 import { drained, LAST, Ledger } from './ledger.ts';
 import {
   BLOCK_SECONDS,
@@ -87,6 +87,7 @@ export class FastPath {
     trust: 1,
     standing: 'stranger',
     form: 'plain',
+    isRepeat: false,
     isNewZone: false,
     generatedBits: 0,
     sharedBits: 0,
@@ -137,6 +138,7 @@ export class FastPath {
     charge.payloadBits = 0;
     charge.octets = 0;
     charge.sharedBits = 0;
+    charge.isRepeat = false;
     charge.isNewZone = false;
     charge.generatedBits = 0;
     this.#locate(question, client, clientLength);
@@ -167,6 +169,10 @@ export class FastPath {
     this.#judgeTrust(zone, now, profile, content.shape);
     charge.octets = content.octets;
     charge.bits = content.bits;
+    if (content.isRepeat && isUnknown(charge.standing)) {
+      charge.isRepeat = true;
+      charge.bits = isAddressType(question.type) ? 0.5 : 1;
+    }
     charge.shape = content.shape;
     const form = formOf(question, content);
     charge.form = form;
@@ -174,11 +180,7 @@ export class FastPath {
     if (form === 'spf') charge.bits *= SPF_SHARE;
     else if (form === 'probe' && charge.standing === 'established') charge.bits *= PROBE_SHARE;
 
-    if (
-      (charge.standing === 'stranger' || charge.standing === 'established' || charge.standing === 'shared') &&
-      content.bits >= 16 &&
-      form === 'plain'
-    ) {
+    if (isUnknown(charge.standing) && content.bits >= 16 && form === 'plain') {
       const row = this.#clients.find(charge.clientA, charge.clientB);
       if (row >= 0 && this.#clients.ints[row + CLIENT.BLOCKED] > now) {
         this.#clients.ints[row + CLIENT.BLOCKED] = Math.max(
@@ -498,6 +500,12 @@ const alarmKey = (scope: Scope, keys: Keys): string =>
     : scope === 'domain'
       ? `z${keys.zoneA}.${keys.zoneB}`
       : `p${keys.clientA}.${keys.clientB}.${keys.zoneA}.${keys.zoneB}`;
+
+/** Nobody vouches for the zone: neither a profile, nor popularity, nor the owner of a suffix. */
+const isUnknown = (standing: Standing): boolean =>
+  standing === 'stranger' || standing === 'established' || standing === 'shared';
+
+const isAddressType = (type: number): boolean => type === 1 || type === 28 || type === 65;
 
 /** TXT, CNAME, MX, and the types hardly any client asks. SRV and the rest of discovery are not among them. */
 const isFreeTextType = (type: number): boolean =>

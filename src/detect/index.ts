@@ -1,5 +1,4 @@
 /** Per-client evidence of data leaving inside names: `check` and `observe` in the worker, the slow view beside it. */
-export { CHARGE_RECORD_LENGTH, readCharge, writeCharge } from './charge-record.ts';
 export type {
   Action,
   Alarm,

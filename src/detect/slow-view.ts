@@ -32,6 +32,9 @@ export interface SlowState {
   readonly clients: Uint8Array;
 }
 
+/** Three names in turn are ordinary use. */
+const REPEAT_FREE_BITS = Math.log2(3);
+
 /** Probes of so many clients are the fleet's search list. */
 const PROBE_CLIENTS = 8;
 
@@ -72,6 +75,7 @@ export class SlowView {
       if (charge.sharedBits > 0) this.#giveBack(charge);
       return null;
     }
+    if (charge.isRepeat) return this.#noteRepeat(charge, zone, now);
     const pair = this.#notePair(charge, zone, now);
     // The owner of a known service, or of a suffix, is not whom a sender writes to.
     if (pair !== null || charge.standing === 'service' || charge.standing === 'suffix') return pair;
@@ -113,6 +117,28 @@ export class SlowView {
     const limit = rule === 'day' ? dayLimit : monthLimit;
     return this.#decide('client+domain', rule, charge, score, limit, ints[row + PAIR.FIRST], [
       `In ${rule === 'day' ? 'a day' : '30 days'} this client told ${zone} about ${Math.round(score)} bits in ${ints[row + PAIR.NAMES]} new names; ${Math.round(limit)} are ordinary.`,
+    ]);
+  }
+
+  /**
+   * Asking known names again says which of them, and when. Few names say nothing, as ordinary use has a few; a code book of
+   * many is charged by its size. Only to the day: what is left of it over a month is timing, which is not counted at all.
+   */
+  #noteRepeat(charge: Charge, zone: string, now: number): Verdict | null {
+    const { ints, floats } = this.#pairs;
+    const row = this.#pairs.find(charge.clientA ^ charge.zoneA, charge.clientB ^ charge.zoneB);
+    if (row < 0) return null;
+    const bits = charge.bits * Math.max(0, Math.log2(ints[row + PAIR.NAMES]) - REPEAT_FREE_BITS);
+    if (bits === 0) return null;
+    const limit = LIMITS.day * charge.trust;
+    const elapsed = now - ints[row + LAST];
+    const day = drained(floats[row + PAIR.DAY], elapsed, limit, DAY) + bits;
+    floats[row + PAIR.DAY] = day;
+    floats[row + PAIR.MONTH] = drained(floats[row + PAIR.MONTH], elapsed, LIMITS.month * charge.trust, MONTH);
+    ints[row + LAST] = now;
+    if (day < limit) return null;
+    return this.#decide('client+domain', 'day', charge, day, limit, ints[row + PAIR.FIRST], [
+      `In a day this client told ${zone} about ${Math.round(day)} bits, by the choice and order of ${ints[row + PAIR.NAMES]} names nobody else asks; ${Math.round(limit)} are ordinary.`,
     ]);
   }
 
