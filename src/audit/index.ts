@@ -21,6 +21,7 @@ export function openAudit(options: AuditOptions): AuditLog {
 export { type Compression, compressSegments, hasZstd } from './compress.ts';
 export { EXPORT_FORMATS, type ExportFormat } from './export.ts';
 export { plainText } from './json-text.ts';
+export { hasIndex, writeIndex } from './name-index.ts';
 export {
   type ConsistencyProof,
   type InclusionProof,

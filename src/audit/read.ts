@@ -8,6 +8,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decompress } from './compress.ts';
 import { jsonText } from './json-text.ts';
+import { mayHold } from './name-index.ts';
 import { readSegmentName, type SegmentName } from './segment.ts';
 
 /** A record as it stands in the log: see docs/audit.md for every member. */
@@ -111,14 +112,24 @@ function* readWorker(
   filter: Filter,
   onSegment: (file: string) => void,
 ): Generator<Found, void> {
+  const keys = indexKeys(filter);
   for (let i = 0; i < names.length; i++) {
     // A segment ends when the next one begins; a minute is left for clocks and for queries that took their time.
     const endMs = i + 1 < names.length ? beganMs(names[i + 1]) + 60_000 : Number.POSITIVE_INFINITY;
     if (filter.sinceMs !== undefined && endMs < filter.sinceMs) continue;
     if (filter.untilMs !== undefined && beganMs(names[i]) - 60_000 > filter.untilMs) continue;
     onSegment(names[i].file);
+    if (keys.length > 0 && !mayHold(directory, names[i], keys)) continue;
     yield* recordsIn(readSegment(directory, names[i]), names[i].worker, filter);
   }
+}
+
+/** What the index is asked for; nothing when it cannot help. */
+function indexKeys({ name, notes }: Filter): string[] {
+  if (name === undefined || notes !== undefined) return [];
+  const plain = canonical(name.replace(/^[*+]\./, ''));
+  if (name.startsWith('*.')) return [`.${plain}`];
+  return name.startsWith('+.') ? [`=${plain}`, `.${plain}`] : [`=${plain}`];
 }
 
 /** When a segment was begun, from its name. */

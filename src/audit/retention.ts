@@ -4,8 +4,9 @@
  */
 import { statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { indexName } from './name-index.ts';
 import { beganMs, segmentNames } from './read.ts';
-import type { SegmentName } from './segment.ts';
+import { readSegmentName, type SegmentName } from './segment.ts';
 
 export interface Retention {
   /** Segments whose newest record is older than this go; milliseconds. */
@@ -60,8 +61,11 @@ export function deleteSegments(directory: string, { files }: Retirement): void {
   for (const file of files) {
     try {
       unlinkSync(join(directory, file));
+      // The index goes with it: it holds names of clients' queries as well.
+      const name = readSegmentName(file);
+      if (name !== null) unlinkSync(join(directory, indexName(name)));
     } catch {
-      // It is gone already, or will be tried again with the next round.
+      // It is gone already, or never was; a segment that stayed is tried again with the next round.
     }
   }
 }

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { compressCommand } from './audit-compress.ts';
 import { exportCommand } from './audit-export.ts';
+import { indexCommand } from './audit-index.ts';
 import { checkProofCommand, proveCommand } from './audit-prove.ts';
 import { queryLogCommand } from './audit-query.ts';
 import { statsCommand } from './audit-stats.ts';
@@ -17,6 +18,7 @@ export function auditCommand(): Command {
     .addCommand(statsCommand())
     .addCommand(exportCommand())
     .addCommand(compressCommand())
+    .addCommand(indexCommand())
     .addCommand(proveCommand())
     .addCommand(checkProofCommand());
 }

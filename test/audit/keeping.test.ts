@@ -1,6 +1,14 @@
 /** What happens to segments once they are closed: compressed, retired, proved, locked. */
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
@@ -11,13 +19,16 @@ import {
   isProven,
   leavesOf,
   type ProofError,
+  predicateOf,
   proveConsistency,
   proveInclusion,
   readRecords,
   readSegment,
   segmentNames,
   verifyAudit,
+  writeIndex,
 } from '../../src/audit/index.ts';
+import { indexName, mayHold } from '../../src/audit/name-index.ts';
 import { entryFor, openTest, segmentFiles, withDirectory, write } from './fixture.ts';
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -221,6 +232,45 @@ describe('readRecords', () => {
       expect(names(readRecords(directory, { name: 'com' }))).toEqual([]);
     }));
 
+  test('finds the same with an index, and reads fewer segments', () =>
+    filled((directory) => {
+      const newest = new Set(
+        [0, 1].map(
+          (worker) =>
+            segmentNames(directory)
+              .filter((name) => name.worker === worker)
+              .at(-1)!.file,
+        ),
+      );
+      for (const name of segmentNames(directory)) {
+        if (!newest.has(name.file)) writeIndex(directory, name, readSegment(directory, name));
+      }
+      const patterns = [
+        'example.com',
+        '*.example.com',
+        '+.example.com',
+        'notexample.com',
+        'absent.test',
+        '*.com',
+        'a\\.example.com',
+      ];
+      for (const name of patterns) {
+        const found = [...readRecords(directory, { name })].map(({ line }) => line);
+        const plain = [...readRecords(directory, {})].filter(({ record }) => predicateOf({ name })(record));
+        expect(found).toEqual(plain.map(({ line }) => line));
+      }
+      for (const name of segmentNames(directory)) {
+        if (newest.has(name.file)) continue;
+        expect(mayHold(directory, name, ['=absent.test'])).toBe(false);
+        expect(mayHold(directory, name, ['.com'])).toBe(true);
+      }
+      const [first] = segmentNames(directory);
+      appendFileSync(join(directory, first.file), '{"seq":999}\n');
+      expect(mayHold(directory, first, ['=absent.test'])).toBe(true);
+      writeFileSync(join(directory, indexName(first)), 'no index');
+      expect(mayHold(directory, first, ['=absent.test'])).toBe(true);
+    }));
+
   test('combines filters', () =>
     filled((directory) => {
       const count = (filter: Parameters<typeof readRecords>[1]): number =>
@@ -244,7 +294,14 @@ describe('the lock', () => {
         '1',
       ]);
       const ended = new Promise((resolve) => child.on('close', resolve));
-      await new Promise((resolve) => child.stdout.once('data', resolve));
+      let complaint = '';
+      child.stderr.on('data', (text) => {
+        complaint += text;
+      });
+      await new Promise((resolve, reject) => {
+        child.stdout.once('data', resolve);
+        child.once('close', () => reject(new Error(`the writer ended: ${complaint}`)));
+      });
       child.stdout.resume();
       expect(() => openTest({ directory, worker: 0 })).toThrow(AuditInUse);
       expect(() => openTest({ directory, worker: 0 })).toThrow(
