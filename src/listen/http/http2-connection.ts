@@ -1,14 +1,15 @@
 /**
  * One HTTP/2 connection that carries DNS over HTTPS (RFC 9113, RFC 8484).
  *
- * Written for this one purpose because a general HTTP/2 stack costs several times what answering from cache does. It
- * reads frames in place, hands every complete query over at once, and puts the responses of a turn into one write.
+ * Written for this one purpose because a general HTTP/2 stack costs several times what answering from cache does. `Http2Reader` reads the
+ * frames; here is what they mean: every complete query is handed over at once, and the responses of a turn leave in one
+ * write.
  *
  * What a hostile client may do is counted: streams at once, resets, control frames, header octets, body octets, unread output.
  * A stream that the client gave up is marked gone, so that work on it stops.
  */
 import type { Socket } from 'node:net';
-import { copyOctets, u16, u32 } from '../../wire/index.ts';
+import { copyOctets } from '../../wire/index.ts';
 import { type BinaryAddress, readAddress } from '../address.ts';
 import type { CloseReason, StreamTransport } from '../contract.ts';
 import type { Closable } from '../hub.ts';
@@ -20,11 +21,8 @@ import { HeaderDecoder } from './hpack.ts';
 import { type ExchangeHost, Http2Exchange } from './http2-exchange.ts';
 import {
   ErrorCode,
-  Flag,
-  FRAME_HEADER,
   FRAME_LENGTH_MAX,
   FrameType,
-  PREFACE,
   Setting,
   writeAnswerHead,
   writeData,
@@ -36,6 +34,7 @@ import {
   writeSettingsAck,
 } from './http2-frames.ts';
 import { Http2Head } from './http2-head.ts';
+import { type FrameTaker, Http2Reader } from './http2-reader.ts';
 import { forwardedClient } from './peer.ts';
 import {
   BUSY,
@@ -56,10 +55,6 @@ const STREAMS_MAX = 100;
 /** Streams that may be reset in a span of time before the client is asked to go. */
 const RESETS_MAX = 200;
 const RESETS_SPAN_MS = 30_000;
-/** Compressed octets of one header block, CONTINUATION included. */
-const BLOCK_LENGTH_MAX = 2 * FRAME_LENGTH_MAX;
-/** CONTINUATION frames of one header block. */
-const CONTINUATIONS_MAX = 8;
 /** Frames that ask for work and bring no query, such as PING: so many may be sent before a query earns more. */
 const PATIENCE_MAX = 1000;
 const PATIENCE_PER_QUERY = 10;
@@ -77,7 +72,7 @@ const UNKNOWN: BinaryAddress = { octets: new Uint8Array(16), length: 4 };
 /** Read to the end before the next is read: one for all connections of the thread. */
 const head = new Http2Head();
 
-export class Http2Connection implements Tracked, Closable, ExchangeHost {
+export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTaker {
   readonly transport: StreamTransport = 'doh';
   readonly address: string;
   readonly peer: Uint8Array;
@@ -87,6 +82,7 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost {
   readonly #socket: Socket;
   readonly #hub: DohHub;
   readonly #output: Output;
+  readonly #reader = new Http2Reader(this);
   readonly #decoder = new HeaderDecoder();
   readonly #streams = new Map<number, Http2Exchange>();
   /** Exchanges with a response that flow control holds back, oldest first. */
@@ -96,21 +92,9 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost {
   #lastActiveMs: number;
   /** When the chunk at hand came. */
   #chunkMs = 0;
-  /** A frame that is not complete, and what came behind it while reading was paused. */
-  #held: Buffer = EMPTY;
-  #heldSinceMs = 0;
-  #prefaceSeen = false;
-  #settingsSeen = false;
   #lastStream = 0;
-  /** A header block that goes on in CONTINUATION frames. */
-  #block: Buffer = EMPTY;
-  #blockStream = 0;
-  #blockSinceMs = 0;
-  #blockEndsStream = false;
-  #continuations = 0;
   #sendWindow = DEFAULT_WINDOW;
   #streamSendWindow = DEFAULT_WINDOW;
-  #frameLengthMax = FRAME_LENGTH_MAX;
   #receiveWindow = RECEIVE_WINDOW;
   #consumed = 0;
   #blockedLength = 0;
@@ -213,7 +197,7 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost {
   /** Writes DATA frames from `from` on and returns how far it came. */
   #sendPart(exchange: Http2Exchange, octets: Uint8Array, from: number, end: number): number {
     while (from < end) {
-      const part = Math.min(end - from, this.#sendWindow, exchange.sendWindow, this.#frameLengthMax);
+      const part = Math.min(end - from, this.#sendWindow, exchange.sendWindow, FRAME_LENGTH_MAX);
       if (part <= 0) return from;
       writeData(this.#output, exchange.stream, octets, from, from + part, from + part === end);
       this.#sendWindow -= part;
@@ -296,7 +280,7 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost {
       this.#resetsSinceMs = nowMs;
       this.#resets = 0;
     }
-    if (++this.#resets > RESETS_MAX) this.#fail(ErrorCode.ENHANCE_YOUR_CALM, 'abuse');
+    if (++this.#resets > RESETS_MAX) this.fail(ErrorCode.ENHANCE_YOUR_CALM, true);
   }
 
   #finished(): void {
@@ -308,233 +292,109 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost {
   // --- Reading -----------------------------------------------------------------------------------------------------
 
   readonly #onData = (chunk: Buffer): void => {
-    if (this.#deaf) return;
-    this.#advance(this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]));
+    if (!this.#deaf) this.#advance(chunk);
   };
 
-  #advance(input: Buffer): void {
-    const heldBefore = this.#held.length;
-    this.#held = EMPTY;
+  /** Reads a chunk, or with an empty one what was kept, and ends the batch that it brought. */
+  #advance(chunk: Buffer): void {
     this.#handed = 0;
     this.#chunkMs = this.#hub.limits.now();
-    const at = this.#readFrames(input);
+    this.#reader.read(chunk, this.#chunkMs);
     if (this.#handed > 0) {
       this.#lastActiveMs = this.#chunkMs;
       this.#hub.batchEnded(this.#handed);
-    }
-    if (at < input.length && !this.#deaf) {
-      // A copy, so that a few octets do not keep a whole chunk in memory.
-      this.#held = Buffer.from(input.subarray(at));
-      if (heldBefore === 0 || at > 0) this.#heldSinceMs = this.#chunkMs;
-    } else {
-      this.#heldSinceMs = 0;
     }
     this.#replenish();
     this.#output.flush();
     this.#endWhenDone();
   }
 
-  /** Reads whole frames and returns the position behind them. */
-  #readFrames(input: Buffer): number {
-    let at = 0;
-    if (!this.#prefaceSeen) {
-      const length = Math.min(input.length, PREFACE.length);
-      if (input.compare(PREFACE, 0, length, 0, length) !== 0) {
-        this.#fail(ErrorCode.PROTOCOL_ERROR);
-        return 0;
-      }
-      if (length < PREFACE.length) return 0;
-      this.#prefaceSeen = true;
-      at = PREFACE.length;
+  mayRead(): boolean {
+    if (this.#output.unread < this.#hub.limits.settings.unreadMax) return true;
+    if (!this.#paused) {
+      this.#paused = true;
+      this.#hub.counters.paused++;
+      this.#socket.pause();
     }
-    while (input.length - at >= FRAME_HEADER) {
-      if (this.#output.unread >= this.#hub.limits.settings.unreadMax) {
-        this.#pause();
-        return at;
-      }
-      const length = (input[at] << 16) | u16(input, at + 1);
-      if (length > FRAME_LENGTH_MAX) {
-        this.#fail(ErrorCode.FRAME_SIZE_ERROR);
-        return at;
-      }
-      const end = at + FRAME_HEADER + length;
-      if (end > input.length) return at;
-      this.#frame(
-        input[at + 3],
-        input[at + 4],
-        u32(input, at + 5) & WINDOW_MAX,
-        input,
-        at + FRAME_HEADER,
-        end,
-      );
-      if (this.#deaf) return at;
-      at = end;
-    }
-    return at;
+    return false;
   }
 
-  #frame(type: number, flags: number, stream: number, input: Buffer, at: number, end: number): void {
-    // Nothing may come between the parts of a header block, and SETTINGS come first (RFC 9113 sections 3.4 and 4.3).
-    const inBlock = this.#blockStream !== 0;
-    const inPlace = inBlock
-      ? stream === this.#blockStream
-      : this.#settingsSeen || type === FrameType.SETTINGS;
-    if (!inPlace || inBlock !== (type === FrameType.CONTINUATION)) {
-      this.#fail(ErrorCode.PROTOCOL_ERROR);
-      return;
-    }
-    switch (type) {
-      case FrameType.DATA:
-        this.#data(flags, stream, input, at, end);
-        break;
-      case FrameType.HEADERS:
-        this.#headers(flags, stream, input, at, end);
-        break;
-      case FrameType.CONTINUATION:
-        this.#continuation(flags, stream, input, at, end);
-        break;
-      case FrameType.PRIORITY:
-        this.#priority(stream, input, at, end);
-        break;
-      case FrameType.RST_STREAM:
-        this.#rstStream(stream, end - at);
-        break;
-      case FrameType.SETTINGS:
-        this.#settings(flags, stream, input, at, end);
-        break;
-      case FrameType.PING:
-        this.#ping(flags, stream, input, at, end);
-        break;
-      case FrameType.GOAWAY:
-        if (stream !== 0 || end - at < 8) this.#fail(ErrorCode.PROTOCOL_ERROR);
-        break;
-      case FrameType.WINDOW_UPDATE:
-        this.#windowUpdate(stream, input, at, end);
-        break;
-      case FrameType.PUSH_PROMISE:
-        this.#fail(ErrorCode.PROTOCOL_ERROR);
-        break;
-      default:
-        this.#bother();
-    }
-  }
-
-  #data(flags: number, stream: number, input: Buffer, at: number, end: number): void {
-    const length = end - at;
+  takeData(stream: number, ends: boolean, length: number, octets: Buffer, at: number, end: number): void {
     // Padding counts in the window although nobody reads it. A body is consumed only when its request is complete, so
     // that what a client makes us keep is bounded by the window of the connection.
     this.#receiveWindow -= length;
     this.#consumed += length;
-    if (stream === 0 || stream > this.#lastStream) {
-      this.#fail(ErrorCode.PROTOCOL_ERROR);
-      return;
-    }
-    if (this.#receiveWindow < 0) {
-      this.#fail(ErrorCode.FLOW_CONTROL_ERROR);
-      return;
-    }
     const exchange = this.#streams.get(stream);
-    if (exchange === undefined || exchange.requestEnded) {
-      if (exchange !== undefined) this.#reset(stream, ErrorCode.STREAM_CLOSED);
-      else if (!this.#resetByUs.has(stream)) this.#fail(ErrorCode.STREAM_CLOSED);
-      else this.#bother();
-      return;
-    }
-    if ((flags & Flag.PADDED) !== 0) {
-      const padding = length > 0 ? input[at++] : 0;
-      end -= padding;
-      if (length === 0 || end < at) {
-        this.#fail(ErrorCode.PROTOCOL_ERROR);
-        return;
-      }
-    }
-    const last = (flags & Flag.END_STREAM) !== 0;
-    if (end === at && !last) this.#bother();
-    if (exchange.bodyLength + end - at > MESSAGE_LENGTH_MAX) {
-      exchange.requestEnded = last;
-      this.#refuse(exchange, MESSAGE_TOO_LONG);
-    } else if (last && exchange.bodyLength === 0) {
-      this.#requestEnded(exchange, input, at, end);
-    } else {
-      if (end > at) {
-        exchange.addBody(input, at, end);
-        this.#consumed -= end - at;
-      }
-      if (last) this.#requestEnded(exchange, exchange.body ?? EMPTY, 0, exchange.bodyLength);
-    }
-  }
-
-  #headers(flags: number, stream: number, input: Buffer, at: number, end: number): void {
-    if (stream % 2 === 0) {
-      this.#fail(ErrorCode.PROTOCOL_ERROR);
-      return;
-    }
-    let padding = 0;
-    if ((flags & Flag.PADDED) !== 0) padding = at < end ? input[at++] : 255;
-    let selfDependent = false;
-    if ((flags & Flag.PRIORITY) !== 0) {
-      selfDependent = end - at >= 5 && (u32(input, at) & WINDOW_MAX) === stream;
-      at += 5;
-    }
-    end -= padding;
-    if (end < at) {
-      this.#fail(ErrorCode.PROTOCOL_ERROR);
-      return;
-    }
-    const endsStream = (flags & Flag.END_STREAM) !== 0;
-    if ((flags & Flag.END_HEADERS) !== 0) {
-      this.#blockRead(stream, endsStream, input, at, end);
-      if (selfDependent && !this.#deaf) this.#reset(stream, ErrorCode.PROTOCOL_ERROR);
-    } else {
-      this.#block = Buffer.from(input.subarray(at, end));
-      this.#blockStream = stream;
-      this.#blockSinceMs = this.#chunkMs;
-      this.#blockEndsStream = endsStream;
-      this.#continuations = 0;
-    }
-  }
-
-  #continuation(flags: number, stream: number, input: Buffer, at: number, end: number): void {
-    if (++this.#continuations > CONTINUATIONS_MAX || this.#block.length + end - at > BLOCK_LENGTH_MAX) {
-      this.#fail(ErrorCode.ENHANCE_YOUR_CALM, 'abuse');
-      return;
-    }
-    const block = Buffer.concat([this.#block, input.subarray(at, end)]);
-    if ((flags & Flag.END_HEADERS) === 0) {
-      this.#block = block;
-      return;
-    }
-    this.#block = EMPTY;
-    this.#blockStream = 0;
-    this.#blockRead(stream, this.#blockEndsStream, block, 0, block.length);
-  }
-
-  /** A header block is complete: a new request, or fields behind a body. */
-  #blockRead(stream: number, endsStream: boolean, block: Buffer, at: number, end: number): void {
-    head.clear();
-    if (!this.#decoder.decode(block, at, end, head)) {
-      this.#fail(ErrorCode.COMPRESSION_ERROR);
-      return;
-    }
     if (stream > this.#lastStream) {
-      this.#lastStream = stream;
-      this.#request(stream, endsStream);
-      return;
-    }
-    const exchange = this.#streams.get(stream);
-    if (exchange === undefined) {
-      if (!this.#resetByUs.has(stream)) this.#fail(ErrorCode.STREAM_CLOSED);
-      else this.#bother();
+      this.fail(ErrorCode.PROTOCOL_ERROR);
+    } else if (this.#receiveWindow < 0) {
+      this.fail(ErrorCode.FLOW_CONTROL_ERROR);
+    } else if (exchange === undefined) {
+      this.#late(stream);
     } else if (exchange.requestEnded) {
       this.#reset(stream, ErrorCode.STREAM_CLOSED);
-    } else if (!endsStream || !head.isTrailer) {
+    } else {
+      this.#body(exchange, ends, octets, at, end);
+    }
+  }
+
+  #body(exchange: Http2Exchange, ends: boolean, octets: Buffer, at: number, end: number): void {
+    if (end === at && !ends) this.takeNothing();
+    if (exchange.bodyLength + end - at > MESSAGE_LENGTH_MAX) {
+      exchange.requestEnded = ends;
+      this.#refuse(exchange, MESSAGE_TOO_LONG);
+    } else if (ends && exchange.bodyLength === 0) {
+      this.#requestEnded(exchange, octets, at, end);
+    } else {
+      if (end > at) {
+        exchange.addBody(octets, at, end);
+        this.#consumed -= end - at;
+      }
+      if (ends) this.#requestEnded(exchange, exchange.body ?? EMPTY, 0, exchange.bodyLength);
+    }
+  }
+
+  takeHeaders(
+    stream: number,
+    ends: boolean,
+    selfDependent: boolean,
+    block: Buffer,
+    at: number,
+    end: number,
+  ): void {
+    head.clear();
+    // The fields of a request that is refused are read all the same: the table of the decoder follows the client's.
+    if (!this.#decoder.decode(block, at, end, head)) {
+      this.fail(ErrorCode.COMPRESSION_ERROR);
+    } else if (stream > this.#lastStream) {
+      this.#lastStream = stream;
+      if (selfDependent) this.#reset(stream, ErrorCode.PROTOCOL_ERROR);
+      else this.#request(stream, ends);
+    } else {
+      this.#trailers(stream, ends);
+    }
+  }
+
+  #trailers(stream: number, ends: boolean): void {
+    const exchange = this.#streams.get(stream);
+    if (exchange === undefined) {
+      this.#late(stream);
+    } else if (exchange.requestEnded) {
+      this.#reset(stream, ErrorCode.STREAM_CLOSED);
+    } else if (!ends || !head.isTrailer) {
       this.#reset(stream, ErrorCode.PROTOCOL_ERROR);
     } else {
       this.#requestEnded(exchange, exchange.body ?? EMPTY, 0, exchange.bodyLength);
     }
   }
 
-  #request(stream: number, endsStream: boolean): void {
+  /** A frame for a stream that is over: no fault when the client could not know that we had reset it. */
+  #late(stream: number): void {
+    if (this.#resetByUs.has(stream)) this.takeNothing();
+    else this.fail(ErrorCode.STREAM_CLOSED);
+  }
+
+  #request(stream: number, ends: boolean): void {
     if (this.#finishing !== null || this.#streams.size >= STREAMS_MAX) {
       this.#reset(stream, ErrorCode.REFUSED_STREAM);
       return;
@@ -559,7 +419,7 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost {
     );
     this.#streams.set(stream, exchange);
     const fault = head.tooLong ? HEADERS_TOO_LONG : judgeHead(head, path);
-    if (endsStream) {
+    if (ends) {
       if (fault === null) this.#requestEnded(exchange, EMPTY, 0, 0);
       else exchange.requestEnded = true;
     }
@@ -610,94 +470,59 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost {
     if (++this.#queries >= limits.settings.queriesMax) this.finish('spent');
   }
 
-  #priority(stream: number, input: Buffer, at: number, end: number): void {
-    if (stream === 0) this.#fail(ErrorCode.PROTOCOL_ERROR);
-    else if (end - at !== 5) this.#streamFault(stream, ErrorCode.FRAME_SIZE_ERROR);
-    else if ((u32(input, at) & WINDOW_MAX) === stream) this.#streamFault(stream, ErrorCode.PROTOCOL_ERROR);
-    else this.#bother();
+  takePriority(stream: number, dependency: number): void {
+    if (dependency !== stream) this.takeNothing();
+    else if (this.#streams.has(stream)) this.#reset(stream, ErrorCode.PROTOCOL_ERROR);
+    else this.fail(ErrorCode.PROTOCOL_ERROR);
   }
 
-  #rstStream(stream: number, length: number): void {
-    if (length !== 4) {
-      this.#fail(ErrorCode.FRAME_SIZE_ERROR);
-    } else if (stream === 0 || stream > this.#lastStream) {
-      this.#fail(ErrorCode.PROTOCOL_ERROR);
-    } else {
-      const exchange = this.#streams.get(stream);
-      if (exchange !== undefined) this.#forget(exchange);
-      this.#countReset();
+  takeReset(stream: number): void {
+    if (stream > this.#lastStream) {
+      this.fail(ErrorCode.PROTOCOL_ERROR);
+      return;
     }
+    const exchange = this.#streams.get(stream);
+    if (exchange !== undefined) this.#forget(exchange);
+    this.#countReset();
   }
 
-  #settings(flags: number, stream: number, input: Buffer, at: number, end: number): void {
-    const length = end - at;
-    if (stream !== 0) {
-      this.#fail(ErrorCode.PROTOCOL_ERROR);
-      return;
+  takeSetting(setting: number, value: number): number {
+    if (setting === Setting.ENABLE_PUSH && value > 1) return ErrorCode.PROTOCOL_ERROR;
+    // We never send frames longer than the least that every client takes, so a larger size changes nothing.
+    const isFrameSize = value >= FRAME_LENGTH_MAX && value <= 0xff_ffff;
+    if (setting === Setting.MAX_FRAME_SIZE && !isFrameSize) return ErrorCode.PROTOCOL_ERROR;
+    if (setting !== Setting.INITIAL_WINDOW_SIZE) return ErrorCode.NO_ERROR;
+    if (value > WINDOW_MAX) return ErrorCode.FLOW_CONTROL_ERROR;
+    for (const exchange of this.#streams.values()) {
+      exchange.sendWindow += value - this.#streamSendWindow;
+      if (exchange.sendWindow > WINDOW_MAX) return ErrorCode.FLOW_CONTROL_ERROR;
     }
-    if ((flags & Flag.ACK) !== 0 ? length !== 0 : length % 6 !== 0) {
-      this.#fail(ErrorCode.FRAME_SIZE_ERROR);
-      return;
-    }
-    this.#bother();
-    if ((flags & Flag.ACK) !== 0) return;
-    this.#settingsSeen = true;
-    for (; at < end; at += 6) {
-      const code = this.#setting(u16(input, at), u32(input, at + 2));
-      if (code !== ErrorCode.NO_ERROR) {
-        this.#fail(code);
-        return;
-      }
-    }
+    this.#streamSendWindow = value;
+    return ErrorCode.NO_ERROR;
+  }
+
+  takeSettingsEnd(): void {
+    this.takeNothing();
+    if (this.#deaf) return;
     writeSettingsAck(this.#output);
     this.#unblock();
   }
 
-  /** Takes one setting over and returns NO_ERROR, or why it may not be. */
-  #setting(setting: number, value: number): number {
-    if (setting === Setting.ENABLE_PUSH && value > 1) return ErrorCode.PROTOCOL_ERROR;
-    if (setting === Setting.MAX_FRAME_SIZE) {
-      if (value < FRAME_LENGTH_MAX || value > 0xff_ffff) return ErrorCode.PROTOCOL_ERROR;
-      // Longer frames than the least that every client takes would gain us nothing.
-      this.#frameLengthMax = FRAME_LENGTH_MAX;
-    }
-    if (setting === Setting.INITIAL_WINDOW_SIZE) {
-      if (value > WINDOW_MAX) return ErrorCode.FLOW_CONTROL_ERROR;
-      for (const exchange of this.#streams.values()) {
-        exchange.sendWindow += value - this.#streamSendWindow;
-        if (exchange.sendWindow > WINDOW_MAX) return ErrorCode.FLOW_CONTROL_ERROR;
-      }
-      this.#streamSendWindow = value;
-    }
-    return ErrorCode.NO_ERROR;
+  takePing(octets: Buffer, at: number): void {
+    this.takeNothing();
+    if (!this.#deaf) writePingAck(this.#output, octets, at);
   }
 
-  #ping(flags: number, stream: number, input: Buffer, at: number, end: number): void {
-    if (stream !== 0) {
-      this.#fail(ErrorCode.PROTOCOL_ERROR);
-    } else if (end - at !== 8) {
-      this.#fail(ErrorCode.FRAME_SIZE_ERROR);
-    } else {
-      this.#bother();
-      if ((flags & Flag.ACK) === 0 && !this.#deaf) writePingAck(this.#output, input, at);
-    }
-  }
-
-  #windowUpdate(stream: number, input: Buffer, at: number, end: number): void {
-    if (end - at !== 4) {
-      this.#fail(ErrorCode.FRAME_SIZE_ERROR);
-      return;
-    }
+  takeWindowUpdate(stream: number, increment: number): void {
     if (stream > this.#lastStream) {
-      this.#fail(ErrorCode.PROTOCOL_ERROR);
+      this.fail(ErrorCode.PROTOCOL_ERROR);
       return;
     }
-    this.#bother();
-    const increment = u32(input, at) & WINDOW_MAX;
+    this.takeNothing();
     if (stream === 0) {
       this.#sendWindow += increment;
-      if (increment === 0) this.#fail(ErrorCode.PROTOCOL_ERROR);
-      else if (this.#sendWindow > WINDOW_MAX) this.#fail(ErrorCode.FLOW_CONTROL_ERROR);
+      if (increment === 0) this.fail(ErrorCode.PROTOCOL_ERROR);
+      else if (this.#sendWindow > WINDOW_MAX) this.fail(ErrorCode.FLOW_CONTROL_ERROR);
     } else {
       const exchange = this.#streams.get(stream);
       if (exchange === undefined) return;
@@ -708,30 +533,17 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost {
     if (!this.#deaf && this.#blocked.size > 0) this.#unblock();
   }
 
+  /** Too many frames that bring us nothing are an attack. */
+  takeNothing(): void {
+    if (--this.#patience < 0) this.fail(ErrorCode.ENHANCE_YOUR_CALM, true);
+  }
+
   /** Opens the connection's window again when a quarter of it is free again. Each stream's is wide enough for any message. */
   #replenish(): void {
     if (this.#consumed < RECEIVE_WINDOW / 4 || this.#deaf) return;
     writeNumber(this.#output, FrameType.WINDOW_UPDATE, 0, this.#consumed);
     this.#receiveWindow += this.#consumed;
     this.#consumed = 0;
-  }
-
-  /** A fault of one stream; of a stream that is not there it is the connection's. */
-  #streamFault(stream: number, code: number): void {
-    if (this.#streams.has(stream)) this.#reset(stream, code);
-    else this.#fail(code);
-  }
-
-  /** A frame came that is allowed and brings us nothing. Too many of them are an attack. */
-  #bother(): void {
-    if (--this.#patience < 0) this.#fail(ErrorCode.ENHANCE_YOUR_CALM, 'abuse');
-  }
-
-  #pause(): void {
-    if (this.#paused) return;
-    this.#paused = true;
-    this.#hub.counters.paused++;
-    this.#socket.pause();
   }
 
   readonly #onProgress = (): void => {
@@ -746,7 +558,7 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost {
     this.#resuming = false;
     if (this.#gone) return;
     this.#paused = false;
-    this.#advance(this.#held);
+    this.#advance(EMPTY);
     if (!this.#paused) this.#socket.resume();
   };
 
@@ -770,8 +582,7 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost {
   /** Part of a frame, of a header block or of a request is here, and the rest has not come in time. */
   #isSlow(nowMs: number, messageMs: number): boolean {
     if (this.#paused) return false;
-    if (this.#held.length > 0 && nowMs - this.#heldSinceMs > messageMs) return true;
-    if (this.#blockStream !== 0 && nowMs - this.#blockSinceMs > messageMs) return true;
+    if (nowMs - this.#reader.waitingSinceMs > messageMs) return true;
     for (const exchange of this.#streams.values()) {
       if (!exchange.requestEnded && nowMs - exchange.openedMs > messageMs) return true;
     }
@@ -798,10 +609,11 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost {
   }
 
   /** The client broke the protocol: says so, gives up every stream and reads no more. */
-  #fail(code: number, reason: CloseReason = 'malformed'): void {
+  fail(code: number, isAbuse = false): void {
     if (this.#deaf) return;
+    const reason = isAbuse ? 'abuse' : 'malformed';
     this.#deaf = true;
-    this.#held = EMPTY;
+    this.#reader.stop();
     for (const exchange of [...this.#streams.values()]) this.#forget(exchange);
     this.#finishing = reason;
     this.#reason ??= reason;
