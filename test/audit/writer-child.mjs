@@ -56,6 +56,7 @@ function batch({ log, outcome }) {
       qclass: 1,
       outcome,
       detail: null,
+      tail: null,
     });
   }
   log.commit((kept) => {
