@@ -33,6 +33,11 @@ export interface Entry {
   outcome: Uint8Array;
   /** The same for what a stored response adds (`,"answers":[…],"upstream":…`), made by `renderDetail` once per response. */
   detail: Uint8Array | null;
+  /**
+   * Everything from the name to the end of the line, made by `renderTail` for a response that is served again and again;
+   * null: made from the fields above.
+   */
+  tail: Uint8Array | null;
 }
 
 /** What is the same for all queries that end alike; rendered once per verdict and group. */
@@ -64,6 +69,8 @@ export interface DetailFields {
 export interface AuditLog {
   renderOutcome(fields: OutcomeFields): Uint8Array;
   renderDetail(fields: DetailFields): Uint8Array;
+  /** `tail` for entries that are alike in name, type, class, outcome and detail. */
+  renderTail(entry: Entry): Uint8Array;
   /** Adds one entry to the open batch. Never throws, allocates nothing. */
   append(entry: Entry): void;
   /**

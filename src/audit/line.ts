@@ -76,6 +76,11 @@ export class LineWriter {
     at = putNumber(into, at, entry.id);
     at = putText(this.#rcodeText(entry.rcode, entry.cached), into, at);
     at = putNumber(into, at, entry.size);
+    return entry.tail === null ? this.writeTail(into, at, entry) : putText(entry.tail, into, at);
+  }
+
+  /** The part of a line from the name on. */
+  writeTail(into: Uint8Array, at: number, entry: Entry): number {
     if (entry.nameLength > 0) at = this.#writeQuestion(into, at, entry);
     at = putText(entry.outcome, into, at);
     if (entry.detail !== null) at = putText(entry.detail, into, at);

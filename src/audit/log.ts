@@ -142,9 +142,13 @@ export class WorkerLog implements AuditLog {
     return renderDetail(fields);
   }
 
+  renderTail(entry: Entry): Uint8Array {
+    const tail = new Uint8Array(entryLengthMax(entry));
+    return tail.slice(0, this.#writer.writeTail(tail, 0, entry));
+  }
+
   append(entry: Entry): void {
-    const length =
-      ENTRY_LENGTH_MAX + entry.outcome.length + (entry.detail === null ? 0 : entry.detail.length);
+    const length = entryLengthMax(entry);
     const { block } = this.#ledger;
     if (!block.hasRoom(length)) {
       // The batch has outgrown the largest buffer: it can no longer be kept whole, so none of it is.
@@ -707,6 +711,9 @@ export class WorkerLog implements AuditLog {
     });
   }
 }
+
+const entryLengthMax = ({ outcome, detail, tail }: Entry): number =>
+  ENTRY_LENGTH_MAX + (tail === null ? outcome.length + (detail === null ? 0 : detail.length) : tail.length);
 
 const failureText = (error: NodeJS.ErrnoException): string =>
   isFull(error) ? `the disk of the audit log is full (${error.code})` : error.message;

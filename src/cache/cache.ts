@@ -13,7 +13,17 @@ export interface CacheCounters {
   collisions: number;
 }
 
+/** Places of the front; a power of two. */
+const FRONT_LENGTH = 8192;
+/** A hit in the front counts as a use for the order of eviction only once in so many times. */
+const TOUCH_EVERY = 16;
+
 export class ResponseCache {
+  /**
+   * The cells hit last, found by the low bits of their key: most queries are for few names, and a look-up here costs a
+   * third of one in the ordered map behind it. A cell stands here only while it stands there.
+   */
+  readonly #front: (Cell | undefined)[] = new Array(FRONT_LENGTH).fill(undefined);
   readonly counters: CacheCounters = { evictions: 0, collisions: 0 };
   readonly #cells: LRUCache<number, Cell> | null;
 
@@ -26,8 +36,9 @@ export class ResponseCache {
             maxSize: memoryMax,
             maxEntrySize: Math.max(1, Math.floor(memoryMax / 8)),
             sizeCalculation: (cell) => cell.memory,
-            dispose: (_cell, _key, why) => {
+            dispose: (cell, key, why) => {
               if (why === 'evict') this.counters.evictions++;
+              if (this.#front[key & (FRONT_LENGTH - 1)] === cell) this.#front[key & (FRONT_LENGTH - 1)] = undefined;
             },
           });
   }
@@ -42,14 +53,17 @@ export class ResponseCache {
 
   /** The cell for this question and variant, fresh or not; the caller looks at `endsAtMs`. */
   find(question: Question, variant: number): Cell | undefined {
-    const cell = this.#cells?.get(keyOf(question, variant));
+    const key = keyOf(question, variant);
+    const place = key & (FRONT_LENGTH - 1);
+    const near = this.#front[place];
+    if (near !== undefined && isFor(near, question, variant)) {
+      if (near.hits % TOUCH_EVERY === 0) this.#cells?.get(key);
+      return near;
+    }
+    const cell = this.#cells?.get(key);
     if (cell === undefined) return undefined;
-    if (
-      cell.type === question.type &&
-      cell.variant === variant &&
-      cell.name.length === question.length &&
-      sameOctets(cell.name, 0, question.name, 0, question.length)
-    ) {
+    if (isFor(cell, question, variant)) {
+      this.#front[place] = cell;
       return cell;
     }
     this.counters.collisions++;
@@ -69,6 +83,13 @@ export class ResponseCache {
     this.#cells?.clear();
   }
 }
+
+/** Whether a cell answers exactly this question: hashes may meet, names may not. */
+const isFor = (cell: Cell, question: Question, variant: number): boolean =>
+  cell.type === question.type &&
+  cell.variant === variant &&
+  cell.name.length === question.length &&
+  sameOctets(cell.name, 0, question.name, 0, question.length);
 
 /** An int32: Node keeps those as they are, while a larger number would be an object. */
 const keyOf = (question: Question, variant: number): number =>

@@ -21,8 +21,11 @@ export class Cell {
   readonly endsAtMs: number;
   /** Generation of the policy that judged its aliases; under another they are judged again. */
   judgedBy: number;
-  /** Rendered for the audit once, at the first hit; null before. */
+  /** What its answers look like in the audit; rendered when it is first needed. */
   detail: Uint8Array | null = null;
+  /** The part of an audit line that is alike at every hit, and the ending (`query/outcome.ts`) it was made for. */
+  tail: Uint8Array | null = null;
+  tailOf: object | null = null;
   /** Not an answer but the memory of a failure. */
   failure: StoredFailure | null = null;
   /** How often it was served. */

@@ -44,6 +44,7 @@ export class Exit {
       qclass: 0,
       outcome: new Uint8Array(0),
       detail: null,
+      tail: null,
     };
   }
 
@@ -59,8 +60,39 @@ export class Exit {
     detail: Uint8Array | null,
     cached: boolean,
   ): void {
-    const latencyUs = Math.max(0, Math.round((this.#clock.nowMs() - query.arrivedAtMs) * 1000));
     const entry = this.#entry;
+    entry.name = name;
+    entry.nameLength = nameLength;
+    entry.qtype = query.qtype;
+    entry.qclass = query.qclass;
+    entry.outcome = ending.audit;
+    entry.detail = detail;
+    entry.tail = null;
+    this.#append(query, ending, cached);
+  }
+
+  /** The same for a response that is served again and again: `tail` says what is alike each time. */
+  finishAgain(query: Query, ending: Ending, tail: Uint8Array): void {
+    this.#entry.tail = tail;
+    this.#append(query, ending, true);
+  }
+
+  /** The part of an entry that is alike each time a cell is served. */
+  renderTail(query: Query, ending: Ending, name: Uint8Array, detail: Uint8Array | null): Uint8Array {
+    const entry = this.#entry;
+    entry.name = name;
+    entry.nameLength = name.length;
+    entry.qtype = query.qtype;
+    entry.qclass = query.qclass;
+    entry.outcome = ending.audit;
+    entry.detail = detail;
+    entry.tail = null;
+    return this.#audit.renderTail(entry);
+  }
+
+  #append(query: Query, ending: Ending, cached: boolean): void {
+    const entry = this.#entry;
+    const latencyUs = Math.max(0, Math.round((this.#clock.nowMs() - query.arrivedAtMs) * 1000));
     entry.atMs = this.wallMs;
     entry.latencyUs = latencyUs;
     entry.transport = TRANSPORT_NAMES[query.transport];
@@ -71,12 +103,6 @@ export class Exit {
     entry.rcode = query.rcode;
     entry.size = query.rcode === -1 ? 0 : query.length;
     entry.cached = cached;
-    entry.name = name;
-    entry.nameLength = nameLength;
-    entry.qtype = query.qtype;
-    entry.qclass = query.qclass;
-    entry.outcome = ending.audit;
-    entry.detail = detail;
     this.#audit.append(entry);
     if (query.rcode === -1) this.#counters.dropped(ending.decision);
     else this.#counters.finished(query.rcode, ending.decision, latencyUs);

@@ -304,9 +304,14 @@ export class QueryPath {
     const columns = this.#counters.columns;
     if (cell.answer.negative) columns[At.cacheHitsDenial]++;
     else columns[At.cacheHitsSuccess]++;
-    cell.detail ??= this.#describe(cell, query.questionEnd);
     respondAnswer(query, cell.answer, ageSeconds, 0, false, null, this.#cookie(query));
-    this.#exit.finish(query, group.ending(verdict), cell.name, cell.name.length, cell.detail, true);
+    const ending = group.ending(verdict);
+    if (cell.tail === null || cell.tailOf !== ending) {
+      cell.detail ??= this.#describe(cell, query.questionEnd);
+      cell.tail = this.#exit.renderTail(query, ending, cell.name, cell.detail);
+      cell.tailOf = ending;
+    }
+    this.#exit.finishAgain(query, ending, cell.tail);
     return true;
   }
 

@@ -26,6 +26,7 @@ import type { UpstreamQuestion } from '../../src/upstream/contract.ts';
 import { nameOctets, nameText, putU16, rcodeName, typeName, typeOf } from '../../src/wire/index.ts';
 
 const SEED = 0x5a11;
+const EMPTY = Buffer.from('{}');
 
 /** An entry as it would stand in the audit. */
 export interface HeardEntry extends Partial<OutcomeFields>, DetailFields {
@@ -84,10 +85,27 @@ class MemoryAudit implements AuditLog {
     return Buffer.from(JSON.stringify(fields));
   }
 
+  renderTail(entry: Entry): Uint8Array {
+    return Buffer.from(JSON.stringify(this.#render(entry)));
+  }
+
   append(entry: Entry): void {
+    this.#open.push(
+      entry.tail === null
+        ? this.#render(entry)
+        : {
+            ...this.#render({ ...entry, nameLength: 0, outcome: EMPTY, detail: null }),
+            ...JSON.parse(Buffer.from(entry.tail).toString('utf8')),
+            rcode: entry.rcode === -1 ? null : rcodeName(entry.rcode),
+            cached: entry.cached,
+          },
+    );
+  }
+
+  #render(entry: Entry): HeardEntry {
     const parse = (octets: Uint8Array | null): object =>
       octets === null ? {} : JSON.parse(Buffer.from(octets).toString('utf8'));
-    this.#open.push({
+    return {
       ...parse(entry.outcome),
       ...parse(entry.detail),
       qname: entry.nameLength === 0 ? null : nameText(entry.name),
@@ -95,7 +113,7 @@ class MemoryAudit implements AuditLog {
       rcode: entry.rcode === -1 ? null : rcodeName(entry.rcode),
       cached: entry.cached,
       client: Array.from(entry.client.subarray(0, entry.clientLength)).join('.'),
-    });
+    };
   }
 
   commit(then: (kept: boolean) => void): void {
