@@ -22,6 +22,8 @@ export const SILENT_MS = 1500;
 export const IDLE_SILENT_MS = 700;
 export const RESTED_MS = 2000;
 const CONNECT_MS = 2000;
+const SLOW_OPEN_MS = 300;
+const SLOW_REPLY_MS = 350;
 const IDLE_MS = 20_000;
 const FRAME_MAX = 2 + 65_535;
 
@@ -77,6 +79,12 @@ export class Link {
     return (
       !this.#ended && this.#ids.size < most && this.#socket.writableLength + this.#framesLength < UNSENT_MAX
     );
+  }
+
+  /** Slow to open, or to bring what is due: a message that must get through had better take another connection. */
+  isDoubtful(nowMs: number): boolean {
+    if (!this.#ready) return nowMs - this.#begunMs > SLOW_OPEN_MS;
+    return this.inFlight > 0 && nowMs - this.#heardMs > SLOW_REPLY_MS;
   }
 
   send(attempt: Attempt): void {

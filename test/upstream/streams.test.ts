@@ -155,6 +155,21 @@ describe('a TCP server', () => {
     expect(upstreams.state()[0].mismatched).toBeGreaterThanOrEqual(3);
   });
 
+  test('whose connection is stuck is asked over another one', async () => {
+    let stuckPort = 0;
+    const { upstreams, server } = await overTcp((query) => {
+      if (stuckPort === 0) stuckPort = query.port;
+      if (query.port !== stuckPort || server.queries.length < 3) query.send(reply(query));
+    });
+    await ask(upstreams, 'a.example.com');
+    await ask(upstreams, 'b.example.com');
+    const told = await ask(upstreams, 'c.example.com');
+    expect(told.failure).toBeNull();
+    expect(told.ms).toBeLessThan(900);
+    expect((await ask(upstreams, 'd.example.com')).ms).toBeLessThan(100);
+    expect(server.connections()).toBe(2);
+  });
+
   test('that is not there is told as unreachable', async () => {
     const server = await scriptedServer(good);
     await server.close();
