@@ -1,6 +1,7 @@
 /** What befalls the process itself: reloads, kills, a thread that ends, a clock that jumps. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Claim, claim } from '../verdict.ts';
 import { askAll, Client, freshNames, ms, say, tally } from './clients.ts';
@@ -102,6 +103,63 @@ export async function killed(effort: Effort): Promise<Claim[]> {
   }
 }
 
+/** Preloaded into every thread: the first data thread throws when a file appears. The product knows nothing of it. */
+const CRASH = `
+const { isMainThread, workerData } = require('node:worker_threads');
+const { existsSync } = require('node:fs');
+if (!isMainThread && workerData?.worker === 0) {
+  const timer = setInterval(() => {
+    if (!existsSync(__filename + '.now')) return;
+    require('node:fs').rmSync(__filename + '.now');
+    throw new Error('the drill ends this thread');
+  }, 20);
+  timer.unref();
+}
+`;
+
+/** One of two data threads ends with an exception under load: only what it had in hand is lost, and it comes back. */
+export async function threadEnds(): Promise<Claim[]> {
+  const upstream = await FaultyUpstream.start();
+  const crash = join(mkdtempSync(join(tmpdir(), 'sallyport-crash-')), 'crash.cjs');
+  writeFileSync(crash, CRASH);
+  const room = await Room.open({
+    upstreams: [upstream.address],
+    workers: 2,
+    env: { NODE_OPTIONS: `--require ${crash}` },
+  });
+  const clients = await Promise.all(Array.from({ length: 20 }, () => Client.open(room.port)));
+  try {
+    await askAll(clients, new Array<string>(100).fill('hit.other.test'), 200);
+    const load = askAll(clients, new Array<string>(1000).fill('hit.other.test'), 250, 2000);
+    await sleep(1500);
+    writeFileSync(`${crash}.now`, '');
+    const began = performance.now();
+    let downMs = Number.NaN;
+    let backMs = Number.NaN;
+    while (performance.now() - began < 5000 && Number.isNaN(backMs)) {
+      const { status } = await room.get('/readyz');
+      if (status !== 200 && Number.isNaN(downMs)) downMs = performance.now() - began;
+      if (status === 200 && !Number.isNaN(downMs)) backMs = performance.now() - began;
+      await sleep(10);
+    }
+    const result = tally(await load);
+    return [
+      claim(
+        'a data thread ends: queries lost (≤ 2 of 1000: those it had in hand)',
+        say(result),
+        result.lost <= 2,
+      ),
+      claim('the thread is back after (≤ 0.5 s)', ms(backMs - downMs), backMs - downMs <= 500),
+      claim('the process is alive', room.isAlive ? 'yes' : 'no', room.isAlive),
+    ];
+  } finally {
+    for (const client of clients) client.close();
+    await room.close();
+    await upstream.goAway();
+    rmSync(dirname(crash), { recursive: true, force: true });
+  }
+}
+
 /** Jumps of the wall clock under load; libfaketime leaves the monotonic clock alone, as the kernel does. */
 export async function clockJumps(library: string): Promise<Claim[]> {
   const claims: Claim[] = [];
@@ -112,7 +170,7 @@ export async function clockJumps(library: string): Promise<Claim[]> {
     const upstream = await FaultyUpstream.start({ ttlSeconds: 300 });
     const ends = new Date(Date.now() + 3_600_000).toISOString();
     const expiring = POLICY.replace('name: +.third.test', `name: +.third.test\n        expires: ${ends}`);
-    const clockFile = join(process.env['TMPDIR'] ?? '/tmp', `sallyport-clock-${process.pid}${jump}`);
+    const clockFile = join(tmpdir(), `sallyport-clock-${process.pid}${jump}`);
     writeFileSync(clockFile, '+0s\n');
     const room = await Room.open({
       upstreams: [upstream.address],

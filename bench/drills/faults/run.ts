@@ -5,7 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import { type Claim, printClaims } from '../verdict.ts';
-import { clockJumps, fakeTimeLibrary, killed, reloads } from './machine.ts';
+import { clockJumps, fakeTimeLibrary, killed, reloads, threadEnds } from './machine.ts';
 import { allDown, flapping, loss, oneOfThree, unanswered } from './network.ts';
 import { descriptors, idleClients, neverReads } from './streams.ts';
 import { waterTorture } from './water-torture.ts';
@@ -22,6 +22,7 @@ const DRILLS: Readonly<Record<string, (effort: number) => Promise<Claim[]>>> = {
   'never-reads': neverReads,
   reloads,
   killed,
+  'thread-ends': threadEnds,
   'clock-jumps': async () => {
     const library = fakeTimeLibrary();
     if (library !== null) return clockJumps(library);

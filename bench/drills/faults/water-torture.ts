@@ -19,7 +19,8 @@ export async function waterTorture(effort: Effort): Promise<Claim[]> {
   return claims;
 }
 
-async function torture(addresses: number, seconds: number): Promise<Claim[]> {
+/** The flood from that many addresses, for that long. */
+export async function torture(addresses: number, seconds: number): Promise<Claim[]> {
   const upstream = await FaultyUpstream.start({ answers: (name) => !name.endsWith('.torture.test') });
   const room = await Room.open({ upstreams: [upstream.address] });
   // With one address the others share it: they are behind the same NAT.

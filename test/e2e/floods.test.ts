@@ -1,0 +1,51 @@
+/** Floods against a running process: the drills of bench/drills/faults in their shortest form. */
+import { describe, test } from 'vitest';
+import { descriptors, idleClients, neverReads } from '../../bench/drills/faults/streams.ts';
+import { torture } from '../../bench/drills/faults/water-torture.ts';
+import type { Claim } from '../../bench/drills/verdict.ts';
+import { isInstalled } from './processes.ts';
+
+/** All run side by side, on whatever else the machine is doing. */
+const LIMIT_MS = 90_000;
+
+/** Latencies are judged by `run.ts` on a quiet machine: a test suite that shares its cores cannot. */
+const notHeld = (claims: readonly Claim[]): Claim[] => {
+  if (claims.length < 2) throw new Error('the drill claimed nothing');
+  return claims.filter(({ claim, held }) => !held && !/lag of the event loop|memory \(≤ \+8/.test(claim));
+};
+
+describe.concurrent('a flood of random names below a silent domain', () => {
+  test.for([1, 40])(
+    'from %i addresses costs nobody else an answer',
+    { timeout: LIMIT_MS },
+    async (addresses, { expect }) => {
+      expect(notHeld(await torture(addresses, 6))).toEqual([]);
+    },
+  );
+});
+
+describe.concurrent('clients that take and do not give', () => {
+  test.skipIf(!isInstalled('prlimit'))(
+    'cannot use up the descriptors of others',
+    async ({ expect }) => {
+      expect(notHeld(await descriptors())).toEqual([]);
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    'keep no new client waiting while they are idle',
+    async ({ expect }) => {
+      expect(notHeld(await idleClients())).toEqual([]);
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    'are not answered into memory when they never read',
+    async ({ expect }) => {
+      expect(notHeld(await neverReads())).toEqual([]);
+    },
+    LIMIT_MS,
+  );
+});
