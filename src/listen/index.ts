@@ -1,8 +1,9 @@
 /** Stream listeners: DNS over TCP, TLS and HTTPS, with their limits. */
 export { devCertificate } from './certificate.ts';
 export * from './contract.ts';
-export { type HttpsListenerOptions, openHttpsListener } from './https.ts';
+export { connectionsWithin } from './descriptors.ts';
+export { openHttpsListener } from './https.ts';
 export { ConnectionLimits, DEFAULT_LIMITS, type LimitSettings } from './limits.ts';
-export { type PortSharing, portSharing } from './shared-port.ts';
+export { portSharing } from './shared-port.ts';
 export { openTcpListener } from './tcp.ts';
-export { openTlsListener, type TlsListenerOptions } from './tls.ts';
+export { openTlsListener } from './tls.ts';

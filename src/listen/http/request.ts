@@ -8,7 +8,7 @@ import { HEADER_LENGTH } from '../../wire/index.ts';
 export const DNS_MESSAGE = 'application/dns-message';
 export const MESSAGE_LENGTH_MAX = 65_535;
 /** Octets of a URL that are looked at. */
-export const URL_LENGTH_MAX = 8192;
+const URL_LENGTH_MAX = 8192;
 /** Octets of all header fields together. */
 export const HEADERS_LENGTH_MAX = 16_384;
 
@@ -20,22 +20,16 @@ export interface HttpFault {
 
 const fault = (status: number, text: string): HttpFault => Object.freeze({ status, text: `${text}\n` });
 
-export const NO_SUCH_PATH = fault(404, 'DNS over HTTPS is served at another path, usually /dns-query.');
+const NO_SUCH_PATH = fault(404, 'DNS over HTTPS is served at another path, usually /dns-query.');
 export const METHOD_NOT_ALLOWED = fault(405, 'Use GET with ?dns= or POST with a DNS message.');
-export const METHOD_UNKNOWN = fault(501, 'This method is not known. Use GET or POST.');
-export const URL_TOO_LONG = fault(414, 'The URL is longer than 8192 octets. Use POST.');
+const METHOD_UNKNOWN = fault(501, 'This method is not known. Use GET or POST.');
+const URL_TOO_LONG = fault(414, 'The URL is longer than 8192 octets. Use POST.');
 export const HEADERS_TOO_LONG = fault(431, 'The header fields are longer than 16384 octets together.');
-export const PARAMETER_MISSING = fault(
-  400,
-  'The parameter dns is missing: /dns-query?dns=<message in base64url>.',
-);
-export const NOT_BASE64URL = fault(
-  400,
-  'The parameter dns is not base64url without padding (RFC 4648 section 5).',
-);
+const PARAMETER_MISSING = fault(400, 'The parameter dns is missing: /dns-query?dns=<message in base64url>.');
+const NOT_BASE64URL = fault(400, 'The parameter dns is not base64url without padding (RFC 4648 section 5).');
 export const MESSAGE_TOO_SHORT = fault(400, 'A DNS message has at least 12 octets.');
 export const MESSAGE_TOO_LONG = fault(413, 'A DNS message has at most 65535 octets.');
-export const MEDIA_TYPE_WRONG = fault(415, 'The body must be of type application/dns-message.');
+const MEDIA_TYPE_WRONG = fault(415, 'The body must be of type application/dns-message.');
 export const BUSY = fault(503, 'Too many queries are in flight. Try again soon.');
 
 /** Methods of RFC 9110 and PATCH: known, but not for this. */
