@@ -538,6 +538,33 @@ describe('an HTTP/2 connection resets only the stream', () => {
     expect(client.reset(1)).toBe(-1);
   });
 
+  test('of a client that never reads, with its connection', async () => {
+    const large = new Uint8Array(60_000);
+    const path = echo({ slowReaderMs: 700 }, (one) => {
+      one.octets = large;
+      one.length = large.length;
+      one.respond();
+    });
+    const listener = await open(path);
+    const wide = Buffer.concat([
+      PREFACE,
+      frame(SETTINGS, 0, 0, '00047fffffff'),
+      frame(WINDOW_UPDATE, 0, 0, '7fff0000'),
+    ]);
+    const client = await dial(listener, wide);
+    client.socket.pause();
+    client.send(...repeat(500, (i) => head(2 * i + 1, asked, END_STREAM)));
+    let most = 0;
+    await until('the end', () => {
+      most = Math.max(most, path.limits.unread);
+      return listener.counters.closed['slow-reader'] === 1;
+    });
+    expect(most).toBeGreaterThan(60_000);
+    // One answer more than the bound, and the heads of its frames.
+    expect(most).toBeLessThanOrEqual(256 * 1024 + 60_200);
+    expect(path.limits.unread).toBe(0);
+  });
+
   test('of a request that is not finished in time, with its connection', async () => {
     const listener = await open(echo({ messageMs: 100 }));
     const client = await dial(listener);

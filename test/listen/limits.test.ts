@@ -210,6 +210,15 @@ describe('a pipeline', () => {
     expect(idsOf(await a.gets(250))).toEqual(Array.from({ length: 250 }, (_, i) => i));
   });
 
+  test('that ends in a half-close is answered in full', async () => {
+    const { listener } = await open({ inFlightMax: 10 }, (_message, answer) => setTimeout(answer, 2));
+    const a = await client(listener);
+    a.socket.end(framed(...Array.from({ length: 250 }, (_, i) => query(i))));
+    await until('the end', () => a.closed);
+    expect(idsOf(a.messages)).toEqual(Array.from({ length: 250 }, (_, i) => i));
+    expect(listener.counters.closed.peer).toBe(1);
+  });
+
   test('waits when every message slot of the thread is taken', async () => {
     const held: (() => void)[] = [];
     const { listener, limits } = await open({ messagesMax: 5 }, (_message, answer) => held.push(answer));

@@ -215,6 +215,30 @@ describe('a DoT listener (RFC 7858)', () => {
     await closed;
   });
 
+  test('keeps little for a client that never reads, and closes it', async () => {
+    const large = new Uint8Array(60_000);
+    const path = echo({ slowReaderMs: 700 }, (message) => {
+      message.octets = large;
+      message.length = large.length;
+      message.respond();
+    });
+    const listener = await open(path);
+    const raw = connectTcp(listener.port, '127.0.0.1');
+    const a = await client(listener, { socket: raw });
+    a.socket.pause();
+    raw.pause();
+    a.send(...Array.from({ length: 500 }, (_, i) => query(i)));
+    await until('reading to stop', () => listener.counters.paused > 0);
+    expect(path.limits.unread).toBeLessThanOrEqual(256 * 1024 + 60_002);
+    a.socket.pause();
+    await until(
+      'the end',
+      () => listener.counters.closed['slow-reader'] === 1 || a.received.length > 29_000_000,
+    );
+    expect(listener.counters.closed['slow-reader']).toBe(1);
+    expect(path.limits.unread).toBe(0);
+  });
+
   test('survives a storm of resets', async () => {
     const path = echo({ handshakesPerSecond: 4000 }, (_message, answer) => setTimeout(answer, 5));
     const listener = await open(path);
