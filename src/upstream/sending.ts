@@ -9,9 +9,11 @@ import type { Pool } from './pool.ts';
 import type { Server } from './server.ts';
 
 /** Wait for a reply over TCP before the question goes out on it once more, and how often it may. */
-const STREAM_WAIT_MS = 800;
-const FALLBACKS_MAX = 2;
+const STREAM_WAIT_MS = 400;
+const STREAM_SENDS_MAX = 3;
 const RETRANSMIT_MAX_MS = 800;
+/** Each retransmission is waited for so much longer than the one before. */
+const BACKOFF = 1.5;
 
 export class Sending {
   readonly #desk: Desk;
@@ -75,21 +77,25 @@ export class Sending {
     least.isOverdue = false;
     this.#counters.retransmitted++;
     this.#count(asked, server);
-    const waitMs = Math.min(RETRANSMIT_MAX_MS, server.roundTrip.retransmitMs * 2 ** (least.sends - 1));
+    const waitMs = Math.min(RETRANSMIT_MAX_MS, server.roundTrip.retransmitMs * BACKOFF ** (least.sends - 1));
     // Several servers are sent to in turn, so each turn takes its part of the wait.
     this.#desk.schedule(asked, nowMs + waitMs / asked.attempts.length);
     return true;
   }
 
-  /** Asks over TCP a server that UDP brings no reply from. False when there is none, or no room to spare. */
+  /**
+   * Asks over TCP a server that UDP brings no reply from, or over another connection one whose connection is stuck.
+   * False when there is none, or no room to spare.
+   */
   fallBack(asked: Asked, nowMs: number): boolean {
     for (const attempt of asked.attempts) {
       const server = attempt.server as Server;
       const { streams } = server;
-      if (streams === null || server.carrier === streams || server.down !== null) continue;
+      if (streams === null || server.down !== null || !streams.hasRoomToSpare) continue;
+      if (attempt.carrier === streams && !streams.isStuck(attempt, nowMs)) continue;
       let begun = 0;
       for (const other of asked.attempts) if (other.carrier === streams) begun++;
-      if (begun >= FALLBACKS_MAX || !streams.hasRoomToSpare) continue;
+      if (begun >= STREAM_SENDS_MAX) continue;
       this.#counters.overTcp++;
       asked.streamed |= server.bit;
       if (this.send(asked, server, streams, nowMs)) return true;
