@@ -3,10 +3,12 @@
  * many queries it would have answered by then, never before commit has said so.
  *
  *    node writer-child.mjs DIRECTORY MODE WORKERS
+ *
+ * It runs what was built last; SALLYPORT_TEST_BUILD names another build.
  */
 import { writeSync } from 'node:fs';
-import { openAudit } from '../../dist/audit/index.js';
 
+const { openAudit } = await import(process.env.SALLYPORT_TEST_BUILD ?? '../../dist/audit/index.js');
 const [directory, mode, workers] = process.argv.slice(2);
 const name = Uint8Array.of(3, 119, 119, 119, 4, 116, 101, 115, 116, 0);
 let answered = 0;
