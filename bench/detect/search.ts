@@ -69,6 +69,9 @@ const WAYS: readonly Way[] = [
     zone: 'sender.github.io',
   },
   { name: 'tenants of a shared suffix', bits: 40, label: (r) => r.text(8, BASE32), zone: 'github.io' },
+  { name: 'code book of 8 names', bits: 3, label: (r) => `n${r.below(8)}` },
+  { name: 'code book of 64 names', bits: 6, label: (r) => `n${r.below(64)}` },
+  { name: 'code book of 256 words', bits: 8, label: (r) => r.pick(WORDS) },
   {
     name: 'reverse zone of a rented IPv4 /24',
     bits: 8,
@@ -125,6 +128,8 @@ function isQuiet(way: Way, perDay: number): boolean {
   return verdicts === 0;
 }
 
+const onlyAt = process.argv.indexOf('--only');
+const only = onlyAt < 0 ? '' : process.argv[onlyAt + 1];
 console.log(
   `seed ${seed}; ${DAYS} days\n\n${'way of writing'.padEnd(52)} names/day  octets/day  octets in 30 days`,
 );

@@ -153,10 +153,28 @@ export class Content {
     }
     if (this.newWords > 1) this.isProbe = false;
     // A resolver's search list puts a zone behind names that are asked, and paid for, by themselves.
-    if (labels >= 2 && labels < question.labelCount && this.#isKnownBySelf(question, labels, below, day))
-      this.bits *= SEARCH_SHARE;
+    const last = name[labelAt[labels - 1] + 1];
+    const endsLikeDomain = labels >= 2 && labels < question.labelCount && last >= 97 && last <= 122;
+    if (endsLikeDomain && this.#isKnownBySelf(question, labels, below, day)) this.bits *= SEARCH_SHARE;
     // How many labels there are, and where words end, is a choice too.
     this.bits += labels;
+  }
+
+  /** The same without a look at words or history, where the owner of the zone is trusted with whatever it is told. */
+  skim(question: Question, labels: number): void {
+    const end = labels === question.labelCount ? question.length - 1 : question.labelAt[labels];
+    this.labels = labels;
+    this.octets = end;
+    this.bits = end * 5;
+    this.payload = this.bits;
+    this.longest = 0;
+    this.newWords = 0;
+    this.oddOctets = 0;
+    this.shape = 0;
+    this.isNewName = false;
+    this.isShared = false;
+    this.isRepeat = false;
+    this.isProbe = false;
   }
 
   #isKnownBySelf(question: Question, labels: number, second: number, day: number): boolean {

@@ -164,7 +164,9 @@ export class FastPath {
       return this.#held('domain', zones[zone + ZONE.BLOCKED]);
     }
     const content = this.#content;
-    content.read(question, this.#zoneLabel, charge.zoneA, zones[zone + ZONE.WORDS], charge.clientA, day);
+    const kind = this.#zones.service?.service.kind;
+    if (kind === 'reputation' || kind === 'blocklist') content.skim(question, this.#zoneLabel);
+    else content.read(question, this.#zoneLabel, charge.zoneA, zones[zone + ZONE.WORDS], charge.clientA, day);
     this.#noteClient(zone, now);
     this.#judgeTrust(zone, now, profile, content.shape);
     charge.octets = content.octets;

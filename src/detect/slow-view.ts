@@ -32,8 +32,8 @@ export interface SlowState {
   readonly clients: Uint8Array;
 }
 
-/** Three names in turn are ordinary use. */
-const REPEAT_FREE_BITS = Math.log2(3);
+/** Two names in turn are ordinary use. */
+const REPEAT_FREE_BITS = 1;
 
 /** Probes of so many clients are the fleet's search list. */
 const PROBE_CLIENTS = 8;
