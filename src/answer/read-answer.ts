@@ -391,13 +391,13 @@ export class AnswerReader {
     // A reply holds no more records than the columns do, but several of them make one answer.
     if (this.#ttlCount === this.#ttlAt.length) throw new BrokenReply('too many records');
     let at = this.#writeOwner(i);
-    // A response longer than a message can be is not one; #out has room for the record that went over.
-    if (at + this.#rdataLength[i] > 0xffff) throw new BrokenReply('too many records');
     at = putU16(out, at, this.#type[i]);
     at = putU16(out, at, Rrclass.IN);
     this.#ttlAt[this.#ttlCount++] = at - this.#bodyAt;
     at = putU32(out, at, ttlSeconds);
     const rdataEnd = this.#writeRdata(i, at + 2);
+    // A response longer than a message can be is not one; #out has room for the record that went over.
+    if (rdataEnd > 0xffff) throw new BrokenReply('too many records');
     putU16(out, at, rdataEnd - at - 2);
     this.#outAt = rdataEnd;
     return 1;

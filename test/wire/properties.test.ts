@@ -66,6 +66,7 @@ describe('readers', () => {
       fc.property(nearly(validQuery), ({ octets }) => {
         if (octets.length < 12) return;
         const [first, ...others] = withPoisonBehind(octets, (message, end) => {
+          edns.clear();
           const at = skipName(message, 12, end);
           const result =
             at === MALFORMED || at + 4 > end ? MALFORMED : edns.read(message, at + 4, end, u16(message, 10));
