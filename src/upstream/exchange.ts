@@ -287,7 +287,7 @@ export class Exchange implements ServerEvents {
     const pool = asked.pool as Pool;
     if (asked.messages < MESSAGES_MAX && this.#sendNext(asked, pool, nowMs)) return true;
     const isWaiting = asked.attempts.length > 0;
-    if (!isWaiting && asked.full && pool.hasStreams) {
+    if (!isWaiting && asked.full && asked.messages === 0 && pool.hasStreams) {
       // Their pipelines are full: the question queues by coming back.
       asked.tried = 0;
       this.#desk.schedule(asked, nowMs + 2 * TICK_MS);
