@@ -127,6 +127,20 @@ test('the time of an entry is that of the clock, to the millisecond', () =>
     await log.close();
   }));
 
+test('an entry with a tail made beforehand has the same line as one without', () =>
+  withDirectory(async (directory) => {
+    const log = openTest({ directory, worker: 0 });
+    const plain = { ...entryFor(log, 'a\\010b.example.com'), qtype: 731, qclass: 3 };
+    write(log, plain);
+    write(log, { ...plain, tail: log.renderTail(plain) });
+    write(log, { ...plain, tail: log.renderTail({ ...plain, detail: null }) });
+    const [first, second, third] = entriesOf(directory);
+    expect({ ...second, seq: 1 }).toEqual(first);
+    expect(first).toMatchObject({ qname: 'a\\010b.example.com', qtype: 'TYPE731', qclass: 'CH' });
+    expect(third).not.toHaveProperty('answers');
+    await log.close();
+  }));
+
 describe('addressText', () => {
   test.each([
     ['192.0.2.7', [192, 0, 2, 7]],
