@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createFastPath } from '../../src/detect/index.ts';
+import { type Alarm, createDetectMemory, createFastPath, type Profile } from '../../src/detect/index.ts';
 import { nameOctets, Question } from '../../src/wire/index.ts';
 
 const SEED = 77;
@@ -64,5 +64,192 @@ describe('check', () => {
   ])('lets $name pass', ({ make }) => {
     const names = Array.from({ length: 300 }, (_, i) => make(i + 1));
     expect(leftBeforeAlarm(names)).toBe(names.length);
+  });
+});
+
+/** A detector, a question and a way to ask it. */
+function start(): (
+  name: string,
+  atSeconds: number,
+  options?: { type?: number; host?: number; profile?: Profile },
+) => Alarm | null {
+  const detector = createFastPath({ seed: SEED });
+  const question = new Question(SEED);
+  return (name, atSeconds, { type = 1, host = 1, profile = 'default' } = {}) =>
+    detector.check(
+      question.set(nameOctets(name), type),
+      Uint8Array.of(192, 0, 2, host),
+      4,
+      START + atSeconds * 1000,
+      profile,
+    );
+}
+
+describe('a verdict', () => {
+  const PAYLOAD = `${noise(3, 60, BASE32)}.evil.test`;
+
+  test('holds for the client and zone, and for nobody else', () => {
+    const ask = start();
+    expect(ask(PAYLOAD, 0)?.rule).toBe('name');
+    expect(ask('www.evil.test', 1)).not.toBeNull();
+    expect(ask('www.other.test', 1)).toBeNull();
+    expect(ask('www.evil.test', 1, { host: 2 })).toBeNull();
+  });
+
+  test('ends after a day without a try, not while they go on', () => {
+    const ask = start();
+    ask(PAYLOAD, 0);
+    expect(ask('a.evil.test', 20 * 3600)).not.toBeNull();
+    expect(ask('a.evil.test', 40 * 3600)).not.toBeNull();
+    expect(ask('a.evil.test', 65 * 3600)).toBeNull();
+  });
+
+  test('says what was counted, in words', () => {
+    const alarm = start()(PAYLOAD, 0);
+    expect(alarm?.zone).toBe('evil.test');
+    expect(alarm?.evidence[0]).toMatch(
+      /^The name .+evil\.test says about \d+ bits that read like data .+ one name may say 150\.$/,
+    );
+    expect(alarm?.evidence.join(' ')).toMatch(/0 queries with 0 octets/);
+    expect(alarm?.evidence.join(' ')).toMatch(/no history here/);
+  });
+
+  test('is seen by every fast path over the same memory', () => {
+    const memory = createDetectMemory({ pairs: 1024, zones: 1024, clients: 1024, names: 4096 });
+    const [first, second] = [createFastPath({ seed: SEED, memory }), createFastPath({ seed: SEED, memory })];
+    const question = new Question(SEED);
+    expect(first.check(question.set(nameOctets(PAYLOAD), 1), CLIENT, 4, START, 'default')).not.toBeNull();
+    expect(
+      second.check(question.set(nameOctets('www.evil.test'), 1), CLIENT, 4, START, 'default')?.scope,
+    ).toBe('client+domain');
+  });
+
+  test('is released by hand', () => {
+    const detector = createFastPath({ seed: SEED });
+    const question = new Question(SEED);
+    detector.check(question.set(nameOctets(PAYLOAD), 1), CLIENT, 4, START, 'default');
+    detector.release({ scope: 'client+domain', ...detector.charge }, START + 1000);
+    expect(
+      detector.check(question.set(nameOctets('www.evil.test'), 1), CLIENT, 4, START + 2000, 'default'),
+    ).toBeNull();
+  });
+});
+
+describe('profiles', () => {
+  const names = Array.from({ length: 20 }, (_, i) => `${noise(i + 1, 10, BASE32)}.shop.test`);
+  const leftUnder = (profile: Profile): number => {
+    const ask = start();
+    const at = names.findIndex((name, i) => ask(name, i * 60, { profile }) !== null);
+    return at < 0 ? names.length : at;
+  };
+
+  test('off lets everything pass, strict less than default', () => {
+    expect(leftUnder('off')).toBe(names.length);
+    expect(leftUnder('strict')).toBeLessThan(leftUnder('default'));
+  });
+
+  test('strict holds by itself below a suffix that strangers share', () => {
+    const ask = start();
+    const shared = names.findIndex(
+      (name, i) => ask(name.replace('shop.test', 'shop.github.io'), i * 60) !== null,
+    );
+    expect(shared).toBeGreaterThanOrEqual(0);
+    expect(shared).toBeLessThan(leftUnder('default'));
+  });
+
+  test('keep an IPv6 client that changes its interface identifier as one client', () => {
+    const detector = createFastPath({ seed: SEED });
+    const question = new Question(SEED);
+    const client = Uint8Array.from({ length: 16 }, (_, i) => (i < 8 ? 0x20 + i : 0));
+    detector.check(
+      question.set(nameOctets(`${noise(3, 60, BASE32)}.evil.test`), 1),
+      client,
+      16,
+      START,
+      'default',
+    );
+    client[15] = 77;
+    expect(
+      detector.check(question.set(nameOctets('www.evil.test'), 1), client, 16, START + 1000, 'default'),
+    ).not.toBeNull();
+  });
+});
+
+describe('known services', () => {
+  test.each([
+    // The shape is what is known, not the suffix.
+    {
+      name: 'a tenant of a delivery network',
+      make: (i: number) => `${noise(i, 50, BASE32)}.d111111abcdef8.cloudfront.net`,
+    },
+    {
+      name: 'text in a rented reverse zone',
+      make: (i: number) => `${noise(i, 50, BASE32)}.2.0.192.in-addr.arpa`,
+    },
+    { name: 'a bucket that nobody has', make: (i: number) => `${noise(i, 50, BASE32)}.x.s3.amazonaws.com` },
+    {
+      name: 'a long name of the local network',
+      make: (i: number) =>
+        `${noise(i, 60, BASE32)}.${noise(i + 9, 60, BASE32)}.${noise(i + 5, 60, BASE32)}.x.corp`,
+    },
+  ])('do not cover $name', ({ make }) => {
+    expect(leftBeforeAlarm(Array.from({ length: 20 }, (_, i) => make(i + 1)))).toBeLessThanOrEqual(1);
+  });
+});
+
+describe('observe', () => {
+  test.each([
+    { name: 'TXT answers of 1,200 octets', type: 16, octets: 1200, atMost: 3 },
+    { name: 'NULL answers of 700 octets', type: 10, octets: 700, atMost: 5 },
+    { name: 'CNAME answers of 300 octets', type: 5, octets: 300, atMost: 20 },
+    { name: 'AAAA lists of 640 octets', type: 28, octets: 640, atMost: 15 },
+  ])('stops a download in $name', ({ type, octets, atMost }) => {
+    const detector = createFastPath({ seed: SEED });
+    const question = new Question(SEED);
+    let answered = 0;
+    for (let i = 0; i < 100; i++) {
+      question.set(nameOctets(`${i}.d.evil.test`), type);
+      if (detector.check(question, CLIENT, 4, START + i * 1000, 'default') !== null) break;
+      answered++;
+      detector.observe(question, CLIENT, 4, START + i * 1000, 'default', 0, octets, 1);
+    }
+    expect(answered).toBeLessThanOrEqual(atMost);
+  });
+
+  test('takes ordinary addresses and mail records as they come', () => {
+    const detector = createFastPath({ seed: SEED });
+    const question = new Question(SEED);
+    for (let i = 0; i < 200; i++) {
+      for (const [label, type, octets] of [
+        ['www', 1, 180],
+        ['_dmarc', 16, 150],
+        ['mail', 15, 140],
+      ] as const) {
+        question.set(nameOctets(`${label}.shop${i % 60}.test`), type);
+        expect(detector.check(question, CLIENT, 4, START + i * 60_000, 'default')).toBeNull();
+        expect(detector.observe(question, CLIENT, 4, START + i * 60_000, 'default', 0, octets, 1)).toBeNull();
+      }
+    }
+  });
+});
+
+describe('events', () => {
+  test.each([
+    { name: 'www.kqvxzjwpyhtrfb.com', isNew: true, generated: true },
+    { name: 'www.bluegarden.com', isNew: true, generated: false },
+  ])('tell of $name', ({ name, isNew, generated }) => {
+    const detector = createFastPath({ seed: SEED });
+    const question = new Question(SEED);
+    detector.check(question.set(nameOctets(name), 1), CLIENT, 4, START, 'default');
+    expect(detector.charge.isNewZone).toBe(isNew);
+    expect(detector.charge.generatedBits >= 40).toBe(generated);
+    detector.check(
+      question.set(nameOctets(name.replace('www', 'api')), 1),
+      CLIENT,
+      4,
+      START + 1000,
+      'default',
+    );
+    expect(detector.charge.isNewZone).toBe(false);
   });
 });
