@@ -2,10 +2,10 @@
  * How much may be asked again. A pool whose server is silent for one zone would otherwise multiply a flood of names of
  * that zone; where replies do come, every one of them pays for a later retransmission.
  */
-const BURST = 100;
+const BURST = 80;
 const PER_QUESTION = 0.3;
 const PER_ANSWER = 1;
-const PER_SECOND = 10;
+const PER_SECOND = 5;
 /** Tokens a later retransmission leaves to the first ones. */
 const RESERVE = 10;
 

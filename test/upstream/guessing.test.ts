@@ -14,10 +14,11 @@ describe.each(['native', 'portable'] as const)('over %s sockets', (engine) => {
       pool: { sockets: 16 },
       room: { socketQueriesMax: 50 },
     });
-    const { queries } = servers[0];
     for (let round = 0; round < 60; round++) {
       await Promise.all(Array.from({ length: 50 }, (_, i) => ask(upstreams, `n${round}-${i}.example.com`)));
     }
+    // A retransmission has the id and port of the first message, which is what is looked at here.
+    const queries = [...new Map(servers[0].queries.map((query) => [query.name, query])).values()];
     expect(queries).toHaveLength(3000);
     // 3000 draws from 65536: 2932 different ones are expected, and bits are set half of the time.
     const ids = new Set(queries.map(({ id }) => id));

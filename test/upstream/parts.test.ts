@@ -193,7 +193,7 @@ describe('RetryBudget', () => {
 
   test('allows one for each question where answers come, and leaves later ones behind first ones', () => {
     const budget = new RetryBudget();
-    for (let i = 0; i < 80; i++) budget.take(1, 0);
+    for (let i = 0; i < 60; i++) budget.take(1, 0);
     expect(budget.take(4, 0)).toBe(false);
     expect(budget.take(1, 0)).toBe(true);
     while (budget.take(1, 0));
