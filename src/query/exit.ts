@@ -17,6 +17,8 @@ export class Exit {
   readonly #audit: AuditLog;
   readonly #counters: Counters;
   readonly #clock: Clock;
+  /** Octets of responses to streams that wait for the end of the turn. */
+  heldOctets = 0;
   readonly #entry: Entry;
   #outbox: Query[] = [];
   /** Arrays to be used again: in `strict` several batches wait for the disk at a time. */
@@ -106,6 +108,7 @@ export class Exit {
     this.#audit.append(entry);
     if (query.rcode === -1) this.#counters.dropped(ending.decision);
     else this.#counters.finished(query.rcode, ending.decision, latencyUs);
+    if (query.message !== null) this.heldOctets += query.length;
     this.#outbox.push(query);
   }
 
@@ -113,6 +116,7 @@ export class Exit {
   flush(refusal: (query: Query) => Ending): void {
     const batch = this.#outbox;
     if (batch.length === 0) return;
+    this.heldOctets = 0;
     this.#outbox = this.#spare.pop() ?? [];
     this.#audit.commit((kept) => {
       if (!kept) for (const query of batch) this.#refuse(query, refusal(query));
@@ -145,6 +149,8 @@ export class Exit {
       } else {
         message.length = query.length;
         message.respond();
+        // An answer of 60 kB had octets made for it; the next query of this place brings its own.
+        query.release();
       }
     }
   }

@@ -9,6 +9,7 @@ import type { Datagram, DatagramSocket } from '../net/index.ts';
 import type { Verdict } from '../policy/index.ts';
 import { CD, messageId, RD, rcodeOf } from '../wire/index.ts';
 import type { Flight, WaitingList } from './flights.ts';
+import { giveLarge } from './large.ts';
 import type { ClientQueue } from './pending.ts';
 import type { Site } from './site.ts';
 
@@ -134,6 +135,13 @@ export class Query {
     this.evidence = null;
     this.rcode = -1;
     this.nextInFlight = null;
+  }
+
+  /** Lets go of what belonged to the message that was answered. */
+  release(): void {
+    giveLarge(this.octets);
+    this.message = null;
+    this.octets = NOTHING;
   }
 
   get isStream(): boolean {
