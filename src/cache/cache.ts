@@ -38,7 +38,8 @@ export class ResponseCache {
             sizeCalculation: (cell) => cell.memory,
             dispose: (cell, key, why) => {
               if (why === 'evict') this.counters.evictions++;
-              if (this.#front[key & (FRONT_LENGTH - 1)] === cell) this.#front[key & (FRONT_LENGTH - 1)] = undefined;
+              if (this.#front[key & (FRONT_LENGTH - 1)] === cell)
+                this.#front[key & (FRONT_LENGTH - 1)] = undefined;
             },
           });
   }
@@ -88,8 +89,8 @@ export class ResponseCache {
 const isFor = (cell: Cell, question: Question, variant: number): boolean =>
   cell.type === question.type &&
   cell.variant === variant &&
-  cell.name.length === question.length &&
-  sameOctets(cell.name, 0, question.name, 0, question.length);
+  cell.nameLength === question.length &&
+  sameOctets(cell.octets, 0, question.name, 0, question.length);
 
 /** An int32: Node keeps those as they are, while a larger number would be an object. */
 const keyOf = (question: Question, variant: number): number =>

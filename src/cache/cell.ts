@@ -1,28 +1,56 @@
-/** One stored response. What it holds is fixed when it is stored: an answer from cache never renews its life. */
+/**
+ * One stored response. What it holds is fixed when it is stored: an answer from cache never renews its life.
+ *
+ *    octets   name │ body │ place of each TTL in the body, 2 octets each
+ *
+ * Everything that a hit reads stands in one run of memory: with many cells a hit costs what it misses in the processor's
+ * caches, and every further object is a miss more.
+ */
 import type { Answer } from '../answer/index.ts';
+import { copyOctets, putU16, putU32, u16, u32 } from '../wire/index.ts';
 
-/** Octets that a cell costs beyond its body: object, views and the cache's own columns, measured. */
-const CELL_OVERHEAD = 700;
+/** Octets that a cell costs beyond what it holds: objects, buffers, columns of the map; measured. */
+const CELL_OVERHEAD = 1100;
+/** Octets of the audit text that comes with the first hit, beyond the name. */
+const TAIL_LENGTH = 500;
 
 /** A failure that is remembered for a moment, so that its question is not asked again at once (RFC 9520). */
 export type StoredFailure = 'timeout' | 'unreachable' | 'unusable' | 'upstreamRcode';
 
-export class Cell {
-  readonly name: Uint8Array;
+/** Where a cell comes from and how long it holds. */
+export interface CellOrigin {
+  /** Upstream pool: another pool's data is never served in its place. */
+  readonly pool: string;
+  readonly server: string;
+  /** Monotonic clock, milliseconds. */
+  readonly storedAtMs: number;
+  readonly ttlSeconds: number;
+  /** Generation of the policy that judged its aliases; under another they are judged again. */
+  readonly judgedBy: number;
+}
+
+export class Cell implements Answer {
+  readonly octets: Uint8Array;
+  readonly nameLength: number;
+  readonly bodyLength: number;
   readonly type: number;
   /** View, DO and CD, packed by `variantOf`. */
   readonly variant: number;
-  /** Upstream pool it came from: another pool's data is never served in its place. */
+  readonly rcode: number;
+  readonly answerCount: number;
+  readonly authorityCount: number;
+  readonly negative: boolean;
+  readonly authenticated: boolean;
+  readonly extendedErrors: Uint8Array;
+  readonly targets: readonly Uint8Array[];
+  readonly aliasCount: number;
+  readonly complete = true;
   readonly pool: string;
   readonly server: string;
-  readonly answer: Answer;
-  /** Monotonic clock, milliseconds. */
   readonly storedAtMs: number;
   readonly endsAtMs: number;
-  /** Generation of the policy that judged its aliases; under another they are judged again. */
+  readonly ttlSeconds: number;
   judgedBy: number;
-  /** What its answers look like in the audit; rendered when it is first needed. */
-  detail: Uint8Array | null = null;
   /** The part of an audit line that is alike at every hit, and the ending (`query/outcome.ts`) it was made for. */
   tail: Uint8Array | null = null;
   tailOf: object | null = null;
@@ -31,35 +59,68 @@ export class Cell {
   /** How often it was served. */
   hits = 0;
 
-  constructor(
-    name: Uint8Array,
-    type: number,
-    variant: number,
-    pool: string,
-    server: string,
-    answer: Answer,
-    storedAtMs: number,
-    ttlSeconds: number,
-    judgedBy: number,
-  ) {
-    this.name = name;
+  constructor(name: Uint8Array, type: number, variant: number, answer: Answer, origin: CellOrigin) {
+    const { body, ttlAt } = answer;
+    const octets = new Uint8Array(name.length + body.length + ttlAt.length * 2);
+    let at = copyOctets(name, 0, octets, 0, name.length);
+    at = copyOctets(body, 0, octets, at, body.length);
+    for (const place of ttlAt) at = putU16(octets, at, place);
+    this.octets = octets;
+    this.nameLength = name.length;
+    this.bodyLength = body.length;
     this.type = type;
     this.variant = variant;
-    this.pool = pool;
-    this.server = server;
-    this.answer = answer;
-    this.storedAtMs = storedAtMs;
-    this.endsAtMs = storedAtMs + ttlSeconds * 1000;
-    this.judgedBy = judgedBy;
+    this.rcode = answer.rcode;
+    this.answerCount = answer.answerCount;
+    this.authorityCount = answer.authorityCount;
+    this.negative = answer.negative;
+    this.authenticated = answer.authenticated;
+    this.extendedErrors = answer.extendedErrors;
+    this.targets = answer.targets;
+    this.aliasCount = answer.aliasCount;
+    this.pool = origin.pool;
+    this.server = origin.server;
+    this.storedAtMs = origin.storedAtMs;
+    this.endsAtMs = origin.storedAtMs + origin.ttlSeconds * 1000;
+    this.ttlSeconds = origin.ttlSeconds;
+    this.judgedBy = origin.judgedBy;
   }
 
-  /** Octets of memory, for the cache's bound. */
+  /** A view of the name; for rare paths, a hit compares in place. */
+  get name(): Uint8Array {
+    return this.octets.subarray(0, this.nameLength);
+  }
+
+  /** A view of the body; for rare paths. */
+  get body(): Uint8Array {
+    return this.octets.subarray(this.nameLength, this.nameLength + this.bodyLength);
+  }
+
+  get ttlAt(): Uint16Array {
+    const { octets } = this;
+    const from = this.nameLength + this.bodyLength;
+    return Uint16Array.from({ length: (octets.length - from) / 2 }, (_, i) => u16(octets, from + i * 2));
+  }
+
+  /** Copies the body to `at` with TTLs aged by `ageSeconds`; returns the position behind it. Room was checked before. */
+  writeAged(into: Uint8Array, at: number, ageSeconds: number): number {
+    const { octets, nameLength, bodyLength } = this;
+    const end = copyOctets(octets, nameLength, into, at, bodyLength);
+    if (ageSeconds <= 0) return end;
+    for (let i = nameLength + bodyLength; i < octets.length; i += 2) {
+      const place = at + u16(octets, i);
+      const left = u32(into, place) - ageSeconds;
+      putU32(into, place, left > 0 ? left : 0);
+    }
+    return end;
+  }
+
+  /** Octets of memory, for the cache's bound. What comes with the first hit is counted beforehand. */
   get memory(): number {
-    const { body, ttlAt, targets, extendedErrors } = this.answer;
-    let octets = CELL_OVERHEAD + this.name.length + body.length + ttlAt.byteLength + extendedErrors.length;
-    for (const target of targets) octets += 120 + target.length;
-    // The audit detail is about as long as the body in hex; it comes later and is counted beforehand.
-    return octets + 160 + body.length;
+    let octets =
+      CELL_OVERHEAD + TAIL_LENGTH + this.octets.length + this.nameLength + this.extendedErrors.length;
+    for (const target of this.targets) octets += 200 + target.length;
+    return octets;
   }
 }
 

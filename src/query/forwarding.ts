@@ -138,7 +138,7 @@ export class Forwarding {
     if (typeof answer === 'string') return this.#end(query, question, 'bug');
     const group = query.site.groups[query.group];
     if (!answer.complete) return this.#leaveLocalZone(query, question, group, answer);
-    const fits = respondAnswer(query, answer, 0, 0, true, null, this.#cookie(query));
+    const fits = respondAnswer(query, answer, 0, true, null, this.#cookie(query));
     const texts = answerTexts(answer, 12 + question.length + 4);
     const detail = fits ? this.#audit.renderDetail({ answers: texts }) : null;
     this.#exit.finish(query, group.outcome('local'), question.name, question.length, detail, false);
@@ -152,7 +152,7 @@ export class Forwarding {
       return this.#end(query, question, 'unusable');
     }
     if (!query.recursionDesired) {
-      respondAnswer(query, prefix, 0, 0, true, null, this.#cookie(query));
+      respondAnswer(query, prefix, 0, true, null, this.#cookie(query));
       return this.#exit.finish(query, group.outcome('local'), question.name, question.length, null, false);
     }
     if (!this.#hasPlace(query, question)) return this.#end(query, question, 'limit');
@@ -344,26 +344,21 @@ export class Forwarding {
       upstream: server,
     });
     if (ttlSeconds > 0 && flight.variant >= 0) {
-      const cell = new Cell(
-        flight.name,
-        flight.type,
-        flight.variant,
+      const cell = new Cell(flight.name, flight.type, flight.variant, answer, {
         // The pool of the question, by which a query will look for it, even when an alias led elsewhere.
-        flight.firstPool,
+        pool: flight.firstPool,
         server,
-        answer,
-        nowMs,
+        storedAtMs: nowMs,
         ttlSeconds,
-        policy.generation,
-      );
-      cell.detail = detail;
+        judgedBy: policy.generation,
+      });
       this.#cache.store(question, cell);
     }
     // Rules may have ended while the upstream was asked; then the verdict of now holds.
     const ending = group.ending(verdict);
     const mayAnswer = verdict.action !== 'deny' || verdict.observed;
     for (let query = this.#takeNext(flight); query !== null; query = this.#takeNext(flight)) {
-      if (mayAnswer) respondAnswer(query, answer, 0, 0, false, null, this.#cookie(query));
+      if (mayAnswer) respondAnswer(query, answer, 0, false, null, this.#cookie(query));
       else writeDenial(query, ending, this.#cookie(query));
       if (query.evidence !== null && mayAnswer) {
         const evidence = this.#audit.renderDetail({ upstream: server, evidence: query.evidence });
@@ -437,7 +432,7 @@ export class Forwarding {
     for (let query = this.#takeNext(flight); query !== null; query = this.#takeNext(flight)) {
       if (flight.stale === null || !this.#serveStale(query, flight.stale)) {
         if (answer === undefined) respondEmpty(query, ending.rcode, ending.ede, this.#cookie(query));
-        else respondAnswer(query, servfail(answer), 0, 0, false, ending.ede, this.#cookie(query));
+        else respondAnswer(query, servfail(answer), 0, false, ending.ede, this.#cookie(query));
         this.#exit.finish(query, ending, question.name, question.length, detail, false);
       }
       this.#atHand = null;
@@ -456,17 +451,13 @@ export class Forwarding {
     const ttlSeconds = short
       ? Math.min(UNREACHABLE_TTL_SECONDS_MAX, this.#limits.failureTtlSeconds)
       : this.#limits.failureTtlSeconds;
-    const cell = new Cell(
-      flight.name,
-      flight.type,
-      flight.variant,
-      flight.firstPool,
+    const cell = new Cell(flight.name, flight.type, flight.variant, servfail(answer), {
+      pool: flight.firstPool,
       server,
-      servfail(answer),
-      this.#clock.nowMs(),
+      storedAtMs: this.#clock.nowMs(),
       ttlSeconds,
-      flight.site.policy.generation,
-    );
+      judgedBy: flight.site.policy.generation,
+    });
     cell.failure = failure;
     this.#cache.store(question, cell);
   }
@@ -489,20 +480,19 @@ export class Forwarding {
     if (verdict.action === 'local' || (verdict.action === 'deny' && !verdict.observed)) return false;
     const wallMs = this.#exit.wallMs;
     if (
-      this.#aliases.firstBlocked(policy, query.group, verdict, cell.name, cell.type, cell.answer, wallMs) !==
-      null
+      this.#aliases.firstBlocked(policy, query.group, verdict, cell.name, cell.type, cell, wallMs) !== null
     ) {
       return false;
     }
-    const ede = cell.answer.rcode === Rcode.NXDOMAIN ? STALE_NXDOMAIN_EDE : STALE_EDE;
-    respondAnswer(query, cell.answer, 0, STALE_TTL_SECONDS, false, ede, this.#cookie(query));
+    const ede = cell.rcode === Rcode.NXDOMAIN ? STALE_NXDOMAIN_EDE : STALE_EDE;
+    respondAnswer(query, cell, STALE_TTL_SECONDS, false, ede, this.#cookie(query));
     this.#counters.columns[At.cacheHitsStale]++;
     const detail = this.#audit.renderDetail({
-      answers: answerTexts(cell.answer, 12 + question.length + 4),
+      answers: answerTexts(cell, 12 + question.length + 4),
       upstream: cell.server,
       evidence: ['stale answer: no upstream answered'],
     });
-    this.#exit.finish(query, groups[query.group].ending(verdict), cell.name, cell.name.length, detail, true);
+    this.#exit.finish(query, groups[query.group].ending(verdict), cell.name, cell.nameLength, detail, true);
     return true;
   }
 

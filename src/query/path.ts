@@ -27,7 +27,14 @@ import { denyEnding, type Ending, type OutcomeName } from './outcome.ts';
 import { Query } from './query.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { QuestionReader } from './read-question.ts';
-import { respondAddress, respondAnswer, respondAny, respondDenied, respondEmpty } from './respond.ts';
+import {
+  respondAddress,
+  respondAnswer,
+  respondAny,
+  respondCell,
+  respondDenied,
+  respondEmpty,
+} from './respond.ts';
 import type { GroupView, Site } from './site.ts';
 
 export interface PathLimits extends TtlBounds {
@@ -75,6 +82,8 @@ export interface Intake {
   readonly onBatch: (datagrams: readonly Datagram[], count: number) => void;
 }
 
+/** Octets of responses that one turn may gather for streams: a few of the largest, hundreds of the usual ones. */
+const HELD_OCTETS_MAX = 128 * 1024;
 /** Free slots below which the oldest waiting queries are given up, so that new ones can be received. */
 const FREE_SLOTS_MIN = 64;
 
@@ -169,6 +178,8 @@ export class QueryPath {
     message.context = query;
     query.fromStream(message, this.#site, nowMs);
     this.#take(query, false);
+    // Only what was sent counts against a client that does not read, so much must not gather before.
+    if (this.#exit.heldOctets > HELD_OCTETS_MAX) this.endTurn();
   }
 
   /** Sends what this turn has finished and asks what it has to ask. */
@@ -283,11 +294,9 @@ export class QueryPath {
     const { policy } = query.site;
     if (cell.judgedBy !== policy.generation) {
       // Under new rules an answer is judged anew; what they deny is asked again and denied with its reason.
-      const { answer } = cell;
       const wallMs = this.#exit.wallMs;
       if (
-        this.#aliases.firstBlocked(policy, query.group, verdict, cell.name, cell.type, answer, wallMs) !==
-        null
+        this.#aliases.firstBlocked(policy, query.group, verdict, cell.name, cell.type, cell, wallMs) !== null
       ) {
         return false;
       }
@@ -297,18 +306,17 @@ export class QueryPath {
     const ageSeconds = Math.floor((this.#nowMs - cell.storedAtMs) / 1000);
     if (cell.failure !== null) {
       const ending = group.outcome(cell.failure);
-      respondAnswer(query, cell.answer, 0, 0, false, ending.ede, this.#cookie(query));
-      this.#exit.finish(query, ending, cell.name, cell.name.length, null, true);
+      respondAnswer(query, cell, 0, false, ending.ede, this.#cookie(query));
+      this.#exit.finish(query, ending, cell.name, cell.nameLength, null, true);
       return true;
     }
     const columns = this.#counters.columns;
-    if (cell.answer.negative) columns[At.cacheHitsDenial]++;
+    if (cell.negative) columns[At.cacheHitsDenial]++;
     else columns[At.cacheHitsSuccess]++;
-    respondAnswer(query, cell.answer, ageSeconds, 0, false, null, this.#cookie(query));
+    respondCell(query, cell, ageSeconds, this.#cookie(query));
     const ending = group.ending(verdict);
     if (cell.tail === null || cell.tailOf !== ending) {
-      cell.detail ??= this.#describe(cell, query.questionEnd);
-      cell.tail = this.#exit.renderTail(query, ending, cell.name, cell.detail);
+      cell.tail = this.#exit.renderTail(query, ending, cell.name, this.#describe(cell, query.questionEnd));
       cell.tailOf = ending;
     }
     this.#exit.finishAgain(query, ending, cell.tail);
@@ -317,7 +325,7 @@ export class QueryPath {
 
   #describe(cell: Cell, questionEnd: number): Uint8Array {
     return this.#audit.renderDetail({
-      answers: answerTexts(cell.answer, questionEnd),
+      answers: answerTexts(cell, questionEnd),
       upstream: cell.server,
     });
   }

@@ -6,7 +6,7 @@
  * A response that does not fit the client's size goes out empty with TC set, and the client comes back over TCP.
  */
 import type { Answer } from '../answer/index.ts';
-import { writeAged, writeStale } from '../cache/index.ts';
+import { type Cell, writeStale } from '../cache/index.ts';
 import {
   AA,
   AD,
@@ -26,6 +26,7 @@ import {
   UDP_SIZE,
   writeOpt,
 } from '../wire/index.ts';
+import { takeLarge } from './large.ts';
 import type { Query } from './query.ts';
 
 const NO_OCTETS = new Uint8Array(0);
@@ -85,7 +86,7 @@ const HINFO_RFC8482 = Uint8Array.of(
 function makeRoom(query: Query, length: number): boolean {
   if (length <= query.octets.length) return true;
   if (query.message === null) return false;
-  const larger = new Uint8Array(length);
+  const larger = takeLarge(length);
   copyOctets(query.octets, 0, larger, 0, query.questionEnd);
   query.octets = larger;
   query.message.octets = larger;
@@ -156,7 +157,7 @@ function pad(query: Query, at: number): number {
 function makeRoomKeeping(query: Query, written: number, length: number): boolean {
   if (length <= query.octets.length) return true;
   if (query.message === null) return false;
-  const larger = new Uint8Array(length);
+  const larger = takeLarge(length);
   larger.set(query.octets.subarray(0, written));
   query.octets = larger;
   query.message.octets = larger;
@@ -236,11 +237,10 @@ export function respondAny(query: Query, cookie: Uint8Array = NO_OCTETS): void {
   query.length = closeMessage(query, end, 0, null, NO_OCTETS, cookie);
 }
 
-/** An answer, fresh or stored. Returns false when it did not fit and TC was set instead. */
+/** An answer of the moment, or a stale one. Returns false when it did not fit and TC was set instead. */
 export function respondAnswer(
   query: Query,
   answer: Answer,
-  ageSeconds: number,
   staleTtlSeconds: number,
   authoritative: boolean,
   ede: Uint8Array | null,
@@ -266,7 +266,49 @@ export function respondAnswer(
     answer.authorityCount,
   );
   if (staleTtlSeconds > 0) writeStale(answer, query.octets, query.questionEnd, staleTtlSeconds);
-  else writeAged(answer, query.octets, query.questionEnd, ageSeconds);
+  else copyOctets(answer.body, 0, query.octets, query.questionEnd, answer.body.length);
   query.length = closeMessage(query, end, rcode, ede, kept, cookie);
   return true;
+}
+
+/** An answer from cache: the same as `respondAnswer`, but reading the cell's one run of memory and nothing else. */
+export function respondCell(query: Query, cell: Cell, ageSeconds: number, cookie: Uint8Array): void {
+  const end = query.questionEnd + cell.bodyLength;
+  if (end + optLength(query, null, cell.extendedErrors, cookie) > query.responseMax) {
+    respondAnswer(query, aged(cell, ageSeconds), 0, false, null, cookie);
+    return;
+  }
+  makeRoom(query, end + optLength(query, null, cell.extendedErrors, cookie));
+  query.rcode = cell.rcode;
+  writeCounts(
+    query,
+    highFlags(query),
+    lowFlags(query, cell.rcode, cell.authenticated),
+    cell.answerCount,
+    cell.authorityCount,
+  );
+  cell.writeAged(query.octets, query.questionEnd, ageSeconds);
+  query.length = closeMessage(query, end, cell.rcode, null, cell.extendedErrors, cookie);
+}
+
+/** A copy of the cell's answer at its age, for the rare path that needs it as an answer. */
+function aged(cell: Cell, ageSeconds: number): Answer {
+  const body = new Uint8Array(cell.bodyLength);
+  cell.writeAged(body, 0, ageSeconds);
+  const { rcode, answerCount, authorityCount, ttlAt, ttlSeconds, targets, aliasCount } = cell;
+  const { complete, negative, authenticated, extendedErrors } = cell;
+  return {
+    rcode,
+    answerCount,
+    authorityCount,
+    body,
+    ttlAt,
+    ttlSeconds,
+    targets,
+    aliasCount,
+    complete,
+    negative,
+    authenticated,
+    extendedErrors,
+  };
 }
