@@ -3,7 +3,7 @@
  * hard services live in zones that the shipped profiles have never heard of (`unknown`), because so does the world's.
  */
 import { BASE32, BASE36, DIGITS, HEX, LETTERS, type Random, WORDS } from './random.ts';
-import { A, AAAA, CNAME, DAY, HOUR, HTTPS, type Made, MINUTE, SRV, START, TXT } from './traffic.ts';
+import { A, AAAA, CNAME, DAY, HOUR, HTTPS, type Made, MINUTE, MX, SRV, START, TXT } from './traffic.ts';
 
 export interface BenignClass {
   readonly name: string;
@@ -332,12 +332,31 @@ export const BENIGN: readonly BenignClass[] = [
     ])();
     return [
       query(at, client, `${selector}._domainkey.${zone}`, TXT, 0, 420),
-      query(at + 1, client, zone, TXT, 0, 300),
+      query(at + 1, client, zone, TXT, 0, r.between(150, 1700)),
       query(at + 2, client, `_dmarc.${zone}`, TXT, 0, 150),
       query(at + 3, client, `_mta-sts.${zone}`, TXT, 3),
       query(at + 4, client, `_25._tcp.mx.${zone}`, 52, 3),
     ];
   }),
+  perClient(
+    'mail of partners, records fetched again and again',
+    'hard',
+    2,
+    MINUTE,
+    (r, at, client, state) => {
+      const zone = kept(state, `z${r.zipf(60)}`, () => ({
+        name: brand(r),
+        apex: r.between(200, 1900),
+        key: r.between(250, 480),
+      }));
+      return [
+        query(at, client, `s1._domainkey.${zone.name}`, TXT, 0, zone.key),
+        query(at + 1, client, zone.name, TXT, 0, zone.apex),
+        query(at + 2, client, `_dmarc.${zone.name}`, TXT, 0, 190),
+        query(at + 3, client, zone.name, MX, 0, 260),
+      ];
+    },
+  ),
   perClient('SES DKIM selectors of one big sender', 'hard', 2, 5 * MINUTE, (r, at, client) => [
     query(at, client, `${r.text(32, BASE32)}._domainkey.amazonses.com`, TXT, 0, 420),
   ]),
@@ -401,7 +420,10 @@ export const BENIGN: readonly BenignClass[] = [
         client,
         `_ldap._tcp.${r.pick(['berlin', 'default-first-site-name', 'paris-hq', 'osaka'])}._sites.dc._msdcs.${corp}`,
         SRV,
+        0,
+        900,
       ),
+      query(at + 3, client, corp, A, 0, 1100),
       query(at + 1, client, `_ldap._tcp.${forest}.domains._msdcs.${corp}`, SRV),
       query(at + 2, client, `${dc}._msdcs.${corp}`, CNAME),
     ];

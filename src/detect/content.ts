@@ -40,6 +40,9 @@ const LANGUAGE_RATE = 3.5;
 const DATA_RATE = 5.0;
 const LANGUAGE_SHARE = 0.3;
 
+/** Marks a name that a client has had an answer to. */
+const ANSWER_MARK = 0x510e527f;
+
 /** Marks a name that two clients have asked. */
 const SHARED_MARK = 0x3c6ef372;
 
@@ -201,6 +204,17 @@ export class Content {
       );
     }
     return this.#wordCount;
+  }
+
+  /** Whether this client had an answer to the name before; remembers that it has now. */
+  hadAnswer(question: Question, client: number, day: number): boolean {
+    let second = this.#seed ^ 0x2f0b4a27;
+    for (let i = 0; i < question.length - 1; i++) second = step(second, question.name[i]);
+    const a = spread(question.suffixHash[0]) ^ client ^ ANSWER_MARK;
+    const b = spread(second ^ question.type);
+    const had = this.#seen.has(a, b, day);
+    if (!had) this.#seen.add(a, b, day, 0);
+    return had;
   }
 
   /** Data-like bits of the one label at `at`, whatever was seen. Leaves the fields of the last `read` alone. */

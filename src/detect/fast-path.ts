@@ -67,6 +67,9 @@ const PROBE_SHARE = 0.5;
 /** Addresses in SPF macros. */
 const SPF_SHARE = 0.4;
 
+/** Octets of a response below which it carries nothing to speak of. */
+const ANSWER_MIN = 100;
+
 const TYPE_CNAME = 5;
 const TYPE_TXT = 16;
 
@@ -241,11 +244,17 @@ export class FastPath {
     octets: number,
     distinctAnswers: number,
   ): Alarm | null {
-    const carried = freeText(question.type, octets, distinctAnswers);
-    if (carried <= 0 || profile === 'off' || rcode > 3) return null;
+    if (profile === 'off' || rcode > 3 || octets <= ANSWER_MIN) return null;
     this.#locate(question, client, clientLength);
     if (this.#zoneLabel < 0) return null;
     const now = Math.floor(nowMs / 1000);
+    const isApex = this.#zoneLabel === 0;
+    let carried = freeText(question, octets, distinctAnswers, isApex);
+    if (carried <= 0) return null;
+    // An answer that is fetched again when it has run out is the same one nearly always.
+    if (this.#content.hadAnswer(question, this.charge.clientA, Math.floor(now / DAY))) {
+      carried *= isApex || question.type !== TYPE_TXT ? 0.1 : 0.25;
+    }
     const zone = this.#zoneRows.open(this.charge.zoneA, this.charge.zoneB, now);
     this.#judgeTrust(zone, now, profile, 0);
     const pair = this.#pairs.open(this.#pairA, this.#pairB, now);
@@ -570,9 +579,10 @@ function isLabel(name: Uint8Array, at: number, label: Uint8Array): boolean {
   return true;
 }
 
-/** Octets of an answer that its author may fill freely. */
-function freeText(type: number, octets: number, distinctAnswers: number): number {
-  switch (type) {
+/** Octets of an answer that its author may fill freely, beyond what such answers ordinarily have. */
+function freeText(question: Question, octets: number, distinctAnswers: number, isApex: boolean): number {
+  const hasUnderscore = question.name[1] === UNDERSCORE;
+  switch (question.type) {
     case 1: // A
     case 28: // AAAA
     case 64: // SVCB
@@ -585,11 +595,14 @@ function freeText(type: number, octets: number, distinctAnswers: number): number
     case 46: // RRSIG
     case 48: // DNSKEY
       return 0;
-    case TYPE_CNAME:
-    case TYPE_TXT:
-      return Math.max(0, octets - 100);
+    case 15: // MX
+      return Math.max(0, octets - (isApex ? 1200 : 200));
+    case 33: // SRV: directories answer with all their servers.
+      return Math.max(0, octets - (hasUnderscore ? 1200 : 80));
+    case TYPE_TXT: // At the apex stand SPF and the tokens of a dozen services.
+      return Math.max(0, octets - (isApex ? 1500 : ANSWER_MIN));
     default:
-      return Math.max(0, octets - 80);
+      return Math.max(0, octets - ANSWER_MIN);
   }
 }
 
