@@ -280,7 +280,7 @@ export class House {
   readonly asked: Asked[] = [];
   readonly socket: MemorySocket;
   readonly counters = openCounters(createCounters());
-  readonly cache = new ResponseCache(1 << 20);
+  readonly cache = new ResponseCache(8 << 20);
   readonly bugs: unknown[] = [];
   readonly path: QueryPath;
   nowMs = 1000;
