@@ -29,7 +29,7 @@ const entry: Entry = {
   qclass: 1,
   outcome: new Uint8Array(0),
   detail: null,
-    tail: null,
+  tail: null,
 };
 
 const cpuUs = (): number => {

@@ -7,14 +7,7 @@
  *               trusts.
  *    w0.key     the key in use, and its successor while the change is not written yet. Mode 0600.
  */
-import {
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-  sign,
-  verify,
-} from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import {
   appendFileSync,
   closeSync,
@@ -31,31 +24,15 @@ import { join } from 'node:path';
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 
 /** What precedes the signed octets, so that a signature for something else can never pass as a checkpoint. */
-export const SIGNING_CONTEXT = 'sallyport audit checkpoint 1\n';
+const SIGNING_CONTEXT = 'sallyport audit checkpoint 1\n';
 
 /** Where the signature begins in a checkpoint line; what is before it is signed. */
 export const SIGNATURE_MEMBER = ',"sig":"';
 
-export const publicKeyHex = (key: KeyObject): string =>
+const publicKeyHex = (key: KeyObject): string =>
   key.export({ format: 'der', type: 'spki' }).subarray(SPKI_PREFIX.length).toString('hex');
 
-export const publicKeyOf = (hex: string): KeyObject =>
-  createPublicKey({
-    key: Buffer.concat([SPKI_PREFIX, Buffer.from(hex, 'hex')]),
-    format: 'der',
-    type: 'spki',
-  });
-
 const message = (text: string): Buffer => Buffer.from(SIGNING_CONTEXT + text, 'utf8');
-
-/** Whether `signature` (hex) is of `text` under the public key `key` (hex). */
-export function isSignedBy(text: string, signature: string, key: string): boolean {
-  try {
-    return verify(null, message(text), publicKeyOf(key), Buffer.from(signature, 'hex'));
-  } catch {
-    return false;
-  }
-}
 
 interface Pair {
   readonly secret: KeyObject;

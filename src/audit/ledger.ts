@@ -27,7 +27,7 @@ import type { Reserve } from './reserve.ts';
 import { Segment, segmentName } from './segment.ts';
 import type { Tree } from './tree.ts';
 
-export const VERSION = 1;
+const VERSION = 1;
 /** A new segment is not begun on a disk with less room than this. */
 const ROOM_MIN = 256 * 1024;
 

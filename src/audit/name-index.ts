@@ -52,7 +52,7 @@ function namesIn(octets: Buffer): Set<string> {
 }
 
 /** Positions behind each dot that separates two labels; a dot within a label has a backslash before it. */
-export function ancestorsOf(name: string): string[] {
+function ancestorsOf(name: string): string[] {
   const ancestors: string[] = [];
   for (let i = 0; i < name.length; i++) {
     if (name[i] === '\\') i++;

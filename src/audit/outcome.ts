@@ -9,8 +9,8 @@ import type { DetailFields, OutcomeFields } from './contract.ts';
 import { jsonText } from './json-text.ts';
 
 /** Longest text taken from a policy or a response, in UTF-16 units; the rest is cut and marked with an ellipsis. */
-export const TEXT_LENGTH_MAX = 512;
-export const LIST_LENGTH_MAX = 16;
+const TEXT_LENGTH_MAX = 512;
+const LIST_LENGTH_MAX = 16;
 
 const encoder = new TextEncoder();
 

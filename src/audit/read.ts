@@ -150,7 +150,7 @@ export function beganMs({ file }: SegmentName): number {
 const NEWLINE = 10;
 
 /** Records of one segment that pass; a torn last line is left out. */
-export function* recordsIn(octets: Buffer, worker: number, filter: Filter): Generator<Found> {
+function* recordsIn(octets: Buffer, worker: number, filter: Filter): Generator<Found> {
   const needle = needleOf(filter);
   const passes = predicateOf(filter);
   for (let at = 0; at < octets.length; ) {

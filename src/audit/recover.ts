@@ -48,7 +48,7 @@ export class AuditDamaged extends Error {}
 
 const NEWLINE = 10;
 
-export const segmentsOf = (directory: string, worker: number): SegmentName[] =>
+const segmentsOf = (directory: string, worker: number): SegmentName[] =>
   readdirSync(directory)
     .map(readSegmentName)
     .filter((name) => name !== null && name.worker === worker)
@@ -156,7 +156,7 @@ function resumeAfter(octets: Buffer, name: SegmentName, path: string): Resumptio
 }
 
 /** Hashes of the leaves of the lines in `octets[at … end)`. */
-export function leavesBetween(octets: Buffer, at: number, end: number): Uint8Array[] {
+function leavesBetween(octets: Buffer, at: number, end: number): Uint8Array[] {
   // leafHash borrows the octet before a leaf, which the first leaf of a file does not have.
   const lines = Buffer.concat([Buffer.alloc(1), octets.subarray(at, end)]);
   const leaves: Uint8Array[] = [];

@@ -9,7 +9,7 @@ import { truncateSync, unlinkSync } from 'node:fs';
 import { type FileHandle, open, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-export const LAST_LENGTH = 64 * 1024;
+const LAST_LENGTH = 64 * 1024;
 const PIECE = new Uint8Array(1024 * 1024);
 
 export class Reserve {

@@ -8,12 +8,12 @@
  */
 import { hash } from 'node:crypto';
 
-export const HASH_LENGTH = 32;
+const HASH_LENGTH = 32;
 
 const pair = new Uint8Array(1 + 2 * HASH_LENGTH);
 pair[0] = 1;
 
-export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
+function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
   pair.set(left, 1);
   pair.set(right, 1 + HASH_LENGTH);
   return hash('sha256', pair, 'buffer');
