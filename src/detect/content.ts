@@ -46,6 +46,9 @@ const ANSWER_MARK = 0x510e527f;
 /** Marks a name that two clients have asked. */
 const SHARED_MARK = 0x3c6ef372;
 
+/** What the choice of one of 8,500 popular domains says. */
+const POPULAR_BITS = 13;
+
 /** What a name behind a search list still says. */
 const SEARCH_SHARE = 0.25;
 
@@ -81,6 +84,7 @@ export class Content {
   readonly #seen: Seen;
   readonly #common: Int32Array;
   readonly #seed: number;
+  readonly #isPopularName: (hash: number) => boolean;
   /** Hashes of the words of this name that are to be learnt. */
   readonly #words = new Int32Array(WORDS_MAX);
   #wordCount = 0;
@@ -89,8 +93,10 @@ export class Content {
   #zone = 0;
   #client = 0;
 
-  constructor(seen: Seen, seed: number) {
+  /** `isPopularName`: whether the name with this hash is a popular domain. */
+  constructor(seen: Seen, seed: number, isPopularName: (hash: number) => boolean) {
     this.#seen = seen;
+    this.#isPopularName = isPopularName;
     this.#seed = seed;
     this.#common = new Int32Array(4096);
     for (const token of COMMON_TOKENS) {
@@ -150,14 +156,19 @@ export class Content {
       return;
     }
     this.isNewName = true;
-    for (let label = 0; label < labels; label++) {
+    // A resolver's search list puts a zone behind names that are asked by themselves too.
+    const last = name[labelAt[labels - 1] + 1];
+    const endsLikeDomain = labels >= 2 && labels < question.labelCount && last >= 97 && last <= 122;
+    const own = endsLikeDomain ? this.#popularAt(question, labels) : labels;
+    if (own < labels) {
+      this.bits += POPULAR_BITS;
+      this.payload += POPULAR_BITS * LANGUAGE_SHARE;
+    }
+    for (let label = 0; label < own; label++) {
       this.#readLabel(name, labelAt[label] + 1, labelAt[label] + 1 + name[labelAt[label]], zoneWords, day);
       if (label === 0) this.isProbe = this.newWords === 1 && isProbeLabel(name);
     }
     if (this.newWords > 1) this.isProbe = false;
-    // A resolver's search list puts a zone behind names that are asked, and paid for, by themselves.
-    const last = name[labelAt[labels - 1] + 1];
-    const endsLikeDomain = labels >= 2 && labels < question.labelCount && last >= 97 && last <= 122;
     if (endsLikeDomain && this.#isKnownBySelf(question, labels, below, day)) this.bits *= SEARCH_SHARE;
     // How many labels there are, and where words end, is a choice too.
     this.bits += labels;
@@ -178,6 +189,16 @@ export class Content {
     this.isShared = false;
     this.isRepeat = false;
     this.isProbe = false;
+  }
+
+  /** The label at which a popular domain begins that ends the labels below the zone; `labels` when none does. */
+  #popularAt(question: Question, labels: number): number {
+    let hash = question.seed;
+    for (let label = labels - 1; label >= Math.max(0, labels - 3); label--) {
+      hash = hashLabel(hash, question.name, question.labelAt[label]);
+      if (label < labels - 1 && this.#isPopularName(hash)) return label;
+    }
+    return labels;
   }
 
   #isKnownBySelf(question: Question, labels: number, second: number, day: number): boolean {

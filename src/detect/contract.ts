@@ -45,6 +45,8 @@ export type Form =
   | 'plain'
   /** Below or at a label with an underscore: selectors, validation, directories. More of it is free in each zone. */
   | 'underscore'
+  /** Below `_msdcs`: sites and GUIDs of an Active Directory. Charged less. */
+  | 'directory'
   /** An address in an SPF macro (RFC 7208 section 7): charged to its client and zone only, and less. */
   | 'spf'
   /** One label of 7 to 15 letters, as browsers ask to see whether a network answers anything. */

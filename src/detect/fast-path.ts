@@ -64,6 +64,8 @@ const SHARED_BITS = 4.5;
 
 /** Browsers' probes in the budget of an hour. */
 const PROBE_SHARE = 0.5;
+/** GUIDs of an Active Directory: a controller asks all of its partners' within minutes. */
+const DIRECTORY_SHARE = 0.2;
 /** Addresses in SPF macros. */
 const SPF_SHARE = 0.4;
 
@@ -113,7 +115,9 @@ export class FastPath {
   constructor(options: FastPathOptions) {
     const memory = options.memory ?? createDetectMemory();
     this.#zones = new Zones(options.seed, options.services);
-    this.#content = new Content(new Seen(memory.seen), options.seed);
+    this.#content = new Content(new Seen(memory.seen), options.seed, (hash) =>
+      this.#zones.isPopularName(hash),
+    );
     this.#pairs = new Ledger(memory.pairs, PAIR_COLUMNS);
     this.#zoneRows = new Ledger(memory.zones, ZONE_COLUMNS);
     this.#clients = new Ledger(memory.clients, CLIENT_COLUMNS);
@@ -183,6 +187,7 @@ export class FastPath {
     charge.form = form;
     const share = dataShare(form, question, content);
     if (form === 'spf') charge.bits *= SPF_SHARE;
+    else if (form === 'directory') charge.bits *= DIRECTORY_SHARE;
     else if (form === 'probe' && charge.standing === 'established') charge.bits *= PROBE_SHARE;
 
     if (isUnknown(charge.standing) && content.bits >= 16 && form === 'plain') {
@@ -531,6 +536,8 @@ const isFreeTextType = (type: number): boolean =>
 function formOf(question: Question, content: Content): Form {
   const { name, labelAt } = question;
   if (content.labels >= 5 && isSpfMacro(question)) return 'spf';
+  for (let label = 1; label < content.labels; label++)
+    if (isLabel(name, labelAt[label], MSDCS)) return 'directory';
   if (name[1] === UNDERSCORE || (content.labels >= 2 && name[labelAt[1] + 1] === UNDERSCORE))
     return 'underscore';
   return content.isProbe ? 'probe' : 'plain';
@@ -545,14 +552,13 @@ function dataShare(form: Form, question: Question, content: Content): number {
   switch (form) {
     case 'spf':
       return SPF_SHARE;
+    case 'directory':
+      return DIRECTORY_SHARE;
     case 'probe':
       return PROBE_SHARE;
     case 'underscore':
       if (content.labels < 2) return 1;
-      return isLabel(question.name, question.labelAt[1], DOMAIN_KEY) ||
-        isLabel(question.name, question.labelAt[1], MSDCS)
-        ? 0.5
-        : 1;
+      return isLabel(question.name, question.labelAt[1], DOMAIN_KEY) ? 0.5 : 1;
     case 'plain':
       return 1;
   }

@@ -181,7 +181,10 @@ export class SlowView {
     if (charge.standing === 'popular' || charge.isSharedForm) return null;
     // Each zone has a little free, or a morning of ordinary browsing would look like one transfer. What strangers share
     // has nothing free: names there cost a sender nothing.
-    const ordinary = charge.form === 'underscore' ? LIMITS.freePerZoneUnderscore : LIMITS.freePerZone;
+    const ordinary =
+      charge.form === 'underscore' || charge.form === 'directory'
+        ? LIMITS.freePerZoneUnderscore
+        : LIMITS.freePerZone;
     const free = charge.standing === 'shared' ? 0 : ordinary;
     const pair = this.#pairs.open(charge.clientA ^ charge.zoneA, charge.clientB ^ charge.zoneB, now);
     const told = this.#pairs.floats[pair + PAIR.TOLD] + charge.bits;

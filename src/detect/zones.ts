@@ -69,6 +69,11 @@ export class Zones {
     this.#table = new SuffixTable(seed, [...values.values()]);
   }
 
+  /** Whether a name with this hash is on the list of popular domains. */
+  isPopularName(hash: number): boolean {
+    return (this.#table.valueOf(hash) & POPULAR) !== 0;
+  }
+
   read(question: Question): void {
     const labels = question.labelCount;
     let suffix = labels === 0 ? 0 : 1;
@@ -150,6 +155,14 @@ class SuffixTable {
       this.#octets.set(name, at);
       at += name.length;
     }
+  }
+
+  /** The value of a name by its hash alone: right but for one in four billion, and nobody outside knows the seed. */
+  valueOf(hash: number): number {
+    let slot = (hash ^ (hash >>> 15)) & this.#mask;
+    for (; this.#values[slot] !== 0; slot = (slot + 1) & this.#mask)
+      if (this.#hashes[slot] === hash) return this.#values[slot];
+    return 0;
   }
 
   /** The value of the suffix that begins at `label`, or 0. */

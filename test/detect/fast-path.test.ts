@@ -60,6 +60,11 @@ describe('check', () => {
     { name: 'reverse lookups', make: (i: number) => `${i % 250}.${i >> 8}.0.192.in-addr.arpa` },
     { name: 'block lists', make: (i: number) => `${i % 250}.${i >> 8}.0.192.zen.spamhaus.org` },
     { name: 'reputation lookups', make: (i: number) => `${noise(i, 26, BASE32)}.avqs.mcafee.com` },
+    {
+      name: 'GUIDs of an Active Directory',
+      make: (i: number) =>
+        `${noise(i % 12, 8, HEX)}-${noise((i % 12) + 7, 4, HEX)}-${noise((i % 12) + 5, 4, HEX)}-${noise((i % 12) + 3, 4, HEX)}-${noise((i % 12) + 2, 12, HEX)}._msdcs.corp.example`,
+    },
     { name: 'search paths', make: (i: number) => `www.google${i % 7}.com.default.svc.cluster.local` },
   ])('lets $name pass', ({ make }) => {
     const names = Array.from({ length: 300 }, (_, i) => make(i + 1));
