@@ -340,6 +340,7 @@ class DataThread {
     let limit = 0;
     let stalled = 0;
     let malformed = 0;
+    let paused = 0;
     for (const { counters } of this.#listeners) {
       const { closed } = counters;
       refused += closed.handshake;
@@ -347,6 +348,7 @@ class DataThread {
       limit += closed.evicted + closed['client-limit'] + closed.spent + closed.abuse;
       stalled += closed['slow-message'] + closed['slow-reader'];
       malformed += closed.malformed;
+      paused += counters.paused;
     }
     const { columns } = this.#counters;
     columns[At.streamRefused] = refused;
@@ -354,6 +356,7 @@ class DataThread {
     columns[At.streamClosedLimit] = limit;
     columns[At.streamClosedStalled] = stalled;
     columns[At.streamClosedMalformed] = malformed;
+    columns[At.streamPaused] = paused;
   }
 
   #noteAudit(healthy: boolean, why: string): void {

@@ -169,8 +169,16 @@ export const PLAIN = [
   ['streamClosedLimit', 'counter', 'stream_closed_total', { cause: 'limit' }, ''],
   ['streamClosedStalled', 'counter', 'stream_closed_total', { cause: 'stalled' }, ''],
   ['streamClosedMalformed', 'counter', 'stream_closed_total', { cause: 'malformed' }, ''],
+  [
+    'streamPaused',
+    'counter',
+    'stream_paused_total',
+    {},
+    'Times a connection was not read from for a while: too much in flight or unread on it.',
+  ],
   ['streamOpen', 'gauge', 'stream_open', {}, 'Connections of clients that are open.'],
   ['inFlight', 'gauge', 'in_flight', {}, 'Queries taken up and not yet answered.'],
+  ['truncated', 'counter', 'truncated_total', {}, 'Responses sent with TC, to be asked for again over TCP.'],
   ['coalesced', 'counter', 'coalesced_total', {}, 'Queries that joined an identical question in flight.'],
   [
     'limited',

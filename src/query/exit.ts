@@ -4,8 +4,9 @@
  * be answered is refused instead (DESIGN promise 2).
  */
 import type { AuditLog, Entry } from '../audit/index.ts';
-import type { Counters } from '../metrics/index.ts';
+import { At, type Counters } from '../metrics/index.ts';
 import type { DatagramSocket } from '../net/index.ts';
+import { TC } from '../wire/index.ts';
 import type { Clock } from './contract.ts';
 import type { Ending } from './outcome.ts';
 import { type Query, TRANSPORT_NAMES } from './query.ts';
@@ -106,8 +107,12 @@ export class Exit {
     entry.size = query.rcode === -1 ? 0 : query.length;
     entry.cached = cached;
     this.#audit.append(entry);
-    if (query.rcode === -1) this.#counters.dropped(ending.decision);
-    else this.#counters.finished(query.rcode, ending.decision, latencyUs);
+    if (query.rcode === -1) {
+      this.#counters.dropped(ending.decision);
+    } else {
+      this.#counters.finished(query.rcode, ending.decision, latencyUs);
+      if ((query.octets[2] & TC) !== 0) this.#counters.columns[At.truncated]++;
+    }
     if (query.message !== null) this.heldOctets += query.length;
     this.#outbox.push(query);
   }

@@ -1,0 +1,44 @@
+/** docs/limits.md has a row for every limit, with its default and with counters that exist. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { Settings } from '../../src/config/settings.ts';
+import { CAUSES, PLAIN } from '../../src/metrics/catalogue.ts';
+
+const page = readFileSync(new URL('../../docs/limits.md', import.meta.url), 'utf8');
+const rows = page.split('\n').filter((line) => /^\| [`(]/.test(line));
+const { limits } = Settings.parse({});
+
+/** Counters as the catalogue has them: `name` or `name{label="value"}`. */
+const known = new Set<string>([
+  ...PLAIN.flatMap(([, , name, labels]) => [
+    name,
+    ...Object.entries(labels).map(([label, value]) => `${name}{${label}="${value}"}`),
+  ]),
+  ...CAUSES.map((cause) => `policy_decisions_total{cause="${cause}"}`),
+]);
+
+describe('docs/limits.md', () => {
+  test.each(Object.keys(limits))('has a row for limits.%s', (setting) => {
+    expect(rows.filter((row) => row.startsWith(`| \`${setting}\` |`))).toHaveLength(1);
+  });
+
+  test('names counters that exist, in every row', () => {
+    const named = rows.map((row) => row.split(' | ')[2]!.match(/`[^`]+`/g) ?? []);
+    expect(named.every((counters) => counters.length > 0)).toBe(true);
+    expect(named.flat().filter((counter) => !known.has(counter.slice(1, -1)))).toEqual([]);
+  });
+
+  test.each(
+    Object.entries(limits).filter(
+      (entry): entry is [string, number] => typeof entry[1] === 'number' && entry[1] >= 11,
+    ),
+  )('gives the default of %s: %d', (setting, value) => {
+    const row = rows.find((line) => line.startsWith(`| \`${setting}\` |`));
+    const text = row!.split(' | ')[1]!.replaceAll(',', '');
+    const forms = [`${value}`, `${value / 1000} s`, `${value / 1024} KiB`];
+    expect(
+      forms.some((form) => text.startsWith(form)),
+      text,
+    ).toBe(true);
+  });
+});
