@@ -17,8 +17,12 @@ function escapeCharacter(character: string): string {
   return text;
 }
 
+/** Printable ASCII without quote and backslash: what nearly all texts are, and what needs no escape. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
 /** `text` as a JSON string with its quotes: one line, nothing in it that a terminal obeys. `JSON.parse` gives it back. */
 export function jsonText(text: string): string {
+  if (PLAIN.test(text)) return `"${text}"`;
   return JSON.stringify(text).replace(UNREADABLE, escapeCharacter);
 }
 

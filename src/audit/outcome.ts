@@ -40,9 +40,15 @@ export function renderOutcome(fields: OutcomeFields): Uint8Array {
   );
 }
 
+const ASCII = /^[ -~]*$/;
+
+/** Octets of a text; of ASCII, which it nearly always is, in half the time. */
+const octetsOf = (text: string): Uint8Array =>
+  ASCII.test(text) ? Buffer.from(text, 'latin1') : encoder.encode(text);
+
 export function renderDetail(fields: DetailFields): Uint8Array {
   const raw = fields.raw;
-  return encoder.encode(
+  return octetsOf(
     list('answers', fields.answers) +
       member('upstream', fields.upstream) +
       member('upstreamRcode', fields.upstreamRcode) +
