@@ -266,7 +266,7 @@ const Audit = z
   });
 
 const Limits = z.strictObject({
-  slots: count(8192, 64, 1_048_576, 'Queries in flight per worker; more are dropped and counted.'),
+  slots: count(8192, 256, 1_048_576, 'Queries in flight per worker; more are dropped and counted.'),
   pendingPerClient: count(
     200,
     1,
