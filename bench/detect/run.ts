@@ -1,7 +1,7 @@
 /**
- * The table of the detector: `npm run build && node dist-bench/…` or through vitest-free `node` after type stripping.
+ * The table of the detector: each tool, channel and benign class on its own line.
  *
- *    node bench/detect/run.ts [--seed N] [--days N] [--data FOLDER] [--only TEXT]
+ *    npx tsc -p tsconfig.bench.json && node dist-bench/bench/detect/run.js [--seed N] [--days N] [--data FOLDER] [--only TEXT] [--kind general|hard] [--clients N] [--skip channels]
  */
 import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
@@ -93,9 +93,12 @@ console.log(`\n${'benign class'.padEnd(52)} queries   pairs flagged denied per.m
 const all: Made[] = [];
 for (const benign of BENIGN) {
   if (option('kind', benign.kind) !== benign.kind) continue;
-  const traffic = benign.make(new Random(seed * 31 + benign.name.length * 7), days);
-  const single = option('one-client', '') !== '';
-  if (single) for (const made of traffic) Object.assign(made, { client: '10.99.0.1' });
+  let traffic = benign.make(new Random(seed * 31 + benign.name.length * 7), days);
+  const few = Number(option('clients', '0'));
+  if (few > 0) {
+    const kept = new Set([...new Set(traffic.map((made) => made.client))].slice(0, few));
+    traffic = traffic.filter((made) => kept.has(made.client));
+  }
   for (const made of traffic) all.push(made);
   if (!benign.name.includes(only)) continue;
   benignRow(benign.name, traffic);

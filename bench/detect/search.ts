@@ -69,6 +69,12 @@ const WAYS: readonly Way[] = [
     zone: 'sender.github.io',
   },
   { name: 'tenants of a shared suffix', bits: 40, label: (r) => r.text(8, BASE32), zone: 'github.io' },
+  {
+    name: 'base32, 26 characters, dressed as a search list',
+    bits: 130,
+    label: (r) => `${r.text(26, BASE32)}.com`,
+  },
+  { name: 'GUIDs below _msdcs', bits: 122, label: (r) => `${r.uuid()}._msdcs` },
   { name: 'code book of 8 names', bits: 3, label: (r) => `n${r.below(8)}` },
   { name: 'code book of 64 names', bits: 6, label: (r) => `n${r.below(64)}` },
   { name: 'code book of 256 words', bits: 8, label: (r) => r.pick(WORDS) },

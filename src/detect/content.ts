@@ -49,8 +49,14 @@ const SHARED_MARK = 0x3c6ef372;
 /** What the choice of one of 8,500 popular domains says. */
 const POPULAR_BITS = 13;
 
-/** What a name behind a search list still says. */
-const SEARCH_SHARE = 0.25;
+/** What a name behind a search list still says, as it is asked by itself next; and when it was before. */
+const SEARCH_SHARE = 0.4;
+const KNOWN_SEARCH_SHARE = 0.25;
+/** Words of a language in such a name, in the data-like share. */
+const SEARCH_LANGUAGE_SHARE = 0.1;
+
+/** What is known beforehand of the name with this hash. */
+export type StandingOf = (hash: number) => 'popular' | 'suffix' | 'none';
 
 const LOG2 = Float32Array.from({ length: 4096 }, (_, n) => Math.log2(n + 2));
 /** log2(n + 2) without a call for small n. */
@@ -75,6 +81,8 @@ export class Content {
   /** Class and length of each label, hashed: equal for names of one form. */
   shape = 0;
   isNewName = false;
+  /** What stands below the zone ends in a top-level domain: a name that a search list has made longer. */
+  isSearch = false;
   /** The leftmost label is 7 to 15 letters, and whatever stands behind it is known. */
   isProbe = false;
   /** The name was asked before, by this client and nobody else. */
@@ -84,7 +92,7 @@ export class Content {
   readonly #seen: Seen;
   readonly #common: Int32Array;
   readonly #seed: number;
-  readonly #isPopularName: (hash: number) => boolean;
+  readonly #standingOf: StandingOf;
   /** Hashes of the words of this name that are to be learnt. */
   readonly #words = new Int32Array(WORDS_MAX);
   #wordCount = 0;
@@ -93,10 +101,10 @@ export class Content {
   #zone = 0;
   #client = 0;
 
-  /** `isPopularName`: whether the name with this hash is a popular domain. */
-  constructor(seen: Seen, seed: number, isPopularName: (hash: number) => boolean) {
+  /** `standingOf`: whether the name with this hash is a popular domain or a public suffix. */
+  constructor(seen: Seen, seed: number, standingOf: StandingOf) {
     this.#seen = seen;
-    this.#isPopularName = isPopularName;
+    this.#standingOf = standingOf;
     this.#seed = seed;
     this.#common = new Int32Array(4096);
     for (const token of COMMON_TOKENS) {
@@ -137,6 +145,7 @@ export class Content {
     this.isShared = false;
     this.isRepeat = false;
     this.isProbe = false;
+    this.isSearch = false;
     this.octets = 0;
     if (labels <= 0) return;
     const { name, labelAt } = question;
@@ -159,7 +168,9 @@ export class Content {
     // A resolver's search list puts a zone behind names that are asked by themselves too.
     const last = name[labelAt[labels - 1] + 1];
     const endsLikeDomain = labels >= 2 && labels < question.labelCount && last >= 97 && last <= 122;
-    const own = endsLikeDomain ? this.#popularAt(question, labels) : labels;
+    this.isSearch =
+      endsLikeDomain && this.#standingOf(hashLabel(question.seed, name, labelAt[labels - 1])) === 'suffix';
+    const own = this.isSearch ? this.#popularAt(question, labels) : labels;
     if (own < labels) {
       this.bits += POPULAR_BITS;
       this.payload += POPULAR_BITS * LANGUAGE_SHARE;
@@ -169,7 +180,8 @@ export class Content {
       if (label === 0) this.isProbe = this.newWords === 1 && isProbeLabel(name);
     }
     if (this.newWords > 1) this.isProbe = false;
-    if (endsLikeDomain && this.#isKnownBySelf(question, labels, below, day)) this.bits *= SEARCH_SHARE;
+    if (this.isSearch)
+      this.bits *= this.#isKnownBySelf(question, labels, below, day) ? KNOWN_SEARCH_SHARE : SEARCH_SHARE;
     // How many labels there are, and where words end, is a choice too.
     this.bits += labels;
   }
@@ -189,6 +201,7 @@ export class Content {
     this.isShared = false;
     this.isRepeat = false;
     this.isProbe = false;
+    this.isSearch = false;
   }
 
   /** The label at which a popular domain begins that ends the labels below the zone; `labels` when none does. */
@@ -196,7 +209,7 @@ export class Content {
     let hash = question.seed;
     for (let label = labels - 1; label >= Math.max(0, labels - 3); label--) {
       hash = hashLabel(hash, question.name, question.labelAt[label]);
-      if (label < labels - 1 && this.#isPopularName(hash)) return label;
+      if (label < labels - 1 && this.#standingOf(hash) === 'popular') return label;
     }
     return labels;
   }
@@ -322,7 +335,7 @@ export class Content {
     if (count >= 0) {
       const bits = Math.max(1, log2(zoneWords) - count) + 0.5;
       this.bits += bits;
-      this.payload += bits * LANGUAGE_SHARE;
+      this.payload += bits * (this.isSearch ? SEARCH_LANGUAGE_SHARE : LANGUAGE_SHARE);
       return;
     }
     this.newWords++;
@@ -334,7 +347,8 @@ export class Content {
     const model = cost / 16;
     const bits = Math.min(model, capacity * length) + 1;
     this.bits += bits;
-    this.payload += bits * shareOfData(model / length, length, digits);
+    const share = shareOfData(model / length, length, digits);
+    this.payload += bits * (this.isSearch && share <= LANGUAGE_SHARE ? SEARCH_LANGUAGE_SHARE : share);
   }
 
   #isCommon(hash: number): boolean {

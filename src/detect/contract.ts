@@ -49,6 +49,8 @@ export type Form =
   | 'directory'
   /** An address in an SPF macro (RFC 7208 section 7): charged to its client and zone only, and less. */
   | 'spf'
+  /** A name with a top-level domain of its own, behind which a search list has put the zone. Charged less. */
+  | 'search'
   /** One label of 7 to 15 letters, as browsers ask to see whether a network answers anything. */
   | 'probe';
 

@@ -115,9 +115,7 @@ export class FastPath {
   constructor(options: FastPathOptions) {
     const memory = options.memory ?? createDetectMemory();
     this.#zones = new Zones(options.seed, options.services);
-    this.#content = new Content(new Seen(memory.seen), options.seed, (hash) =>
-      this.#zones.isPopularName(hash),
-    );
+    this.#content = new Content(new Seen(memory.seen), options.seed, (hash) => this.#zones.standingOf(hash));
     this.#pairs = new Ledger(memory.pairs, PAIR_COLUMNS);
     this.#zoneRows = new Ledger(memory.zones, ZONE_COLUMNS);
     this.#clients = new Ledger(memory.clients, CLIENT_COLUMNS);
@@ -540,6 +538,7 @@ function formOf(question: Question, content: Content): Form {
     if (isLabel(name, labelAt[label], MSDCS)) return 'directory';
   if (name[1] === UNDERSCORE || (content.labels >= 2 && name[labelAt[1] + 1] === UNDERSCORE))
     return 'underscore';
+  if (content.isSearch) return 'search';
   return content.isProbe ? 'probe' : 'plain';
 }
 
@@ -559,6 +558,7 @@ function dataShare(form: Form, question: Question, content: Content): number {
     case 'underscore':
       if (content.labels < 2) return 1;
       return isLabel(question.name, question.labelAt[1], DOMAIN_KEY) ? 0.5 : 1;
+    case 'search':
     case 'plain':
       return 1;
   }

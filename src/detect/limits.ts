@@ -25,7 +25,7 @@ export const LIMITS = {
   /** On top of it, for each unknown zone the client asked within 30 days: forwarders speak for many. */
   clientPerZone: 6,
   freePerZone: 120,
-  freePerZoneUnderscore: 400,
+  freePerZoneKnownForm: 400,
 } as const;
 
 /** Multiples of the bounds by what is known of the zone. */

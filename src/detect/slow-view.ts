@@ -182,9 +182,7 @@ export class SlowView {
     // Each zone has a little free, or a morning of ordinary browsing would look like one transfer. What strangers share
     // has nothing free: names there cost a sender nothing.
     const ordinary =
-      charge.form === 'underscore' || charge.form === 'directory'
-        ? LIMITS.freePerZoneUnderscore
-        : LIMITS.freePerZone;
+      charge.form === 'plain' || charge.form === 'probe' ? LIMITS.freePerZone : LIMITS.freePerZoneKnownForm;
     const free = charge.standing === 'shared' ? 0 : ordinary;
     const pair = this.#pairs.open(charge.clientA ^ charge.zoneA, charge.clientB ^ charge.zoneB, now);
     const told = this.#pairs.floats[pair + PAIR.TOLD] + charge.bits;
@@ -210,6 +208,11 @@ export class SlowView {
     const isDay = day >= dayLimit;
     // Where one zone made most of it, that zone is the matter, and the rest of the client's queries are not.
     const scope: Scope = told - free > (isDay ? day : month) / 2 ? 'client+domain' : 'client';
+    if (scope === 'client+domain') {
+      // That zone has its verdict now; the next query to another one must not pay for it again.
+      floats[row + CLIENT.DAY] = Math.max(0, day - (told - free));
+      floats[row + CLIENT.MONTH] = Math.max(0, month - (told - free));
+    }
     return this.#decide(
       scope,
       'client',

@@ -69,9 +69,10 @@ export class Zones {
     this.#table = new SuffixTable(seed, [...values.values()]);
   }
 
-  /** Whether a name with this hash is on the list of popular domains. */
-  isPopularName(hash: number): boolean {
-    return (this.#table.valueOf(hash) & POPULAR) !== 0;
+  /** What is known of a name with this hash. */
+  standingOf(hash: number): 'popular' | 'suffix' | 'none' {
+    const value = this.#table.valueOf(hash);
+    return (value & POPULAR) !== 0 ? 'popular' : (value & ICANN) !== 0 ? 'suffix' : 'none';
   }
 
   read(question: Question): void {
