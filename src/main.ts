@@ -113,7 +113,7 @@ export class Service {
       workers: () => this.#threads.map(({ counters }) => counters),
       upstreams: () => this.#threads.flatMap(({ upstreams }) => upstreams),
       policy: () => this.#policySample(),
-      build: { version: VERSION, engine: 'sallyport' },
+      build: this.#build(),
     });
     this.#stop = createStop({
       lameDuckMs: options.lameDuckMs,
@@ -421,6 +421,7 @@ export class Service {
 
   #controlRoom(): ControlRoom {
     return {
+      alive: () => this.#threads.every(({ thread }) => thread !== null),
       healthy: () => this.#threads.every(({ audit, thread }) => audit.healthy && thread !== null),
       unready: () => this.#unready(),
       state: () => this.#state(),
@@ -467,6 +468,17 @@ export class Service {
     const { policy } = this.#loaded;
     const answer = explain(policy, this.#hashSeed, { name, type, client: client ?? '127.0.0.1' }, Date.now());
     return 'fault' in answer ? { ok: false, fault: answer.fault } : { ok: true, answer };
+  }
+
+  /** Read at each scrape: the engine is known when the first thread has started. */
+  #build(): { readonly version: string; readonly engine: string } {
+    const threads = this.#threads;
+    return {
+      version: VERSION,
+      get engine() {
+        return threads[0]?.engine ?? '';
+      },
+    };
   }
 
   #policySample(): {

@@ -8,11 +8,12 @@ import { type AuditLog, type ClientPrivacy, openAudit } from './audit/index.ts';
 import { ResponseCache } from './cache/index.ts';
 import type { Certificates } from './certificates.ts';
 import { ThreadDetector } from './detection.ts';
-import { ConnectionLimits, DEFAULT_LIMITS, type Listener } from './listen/index.ts';
+import { ConnectionLimits, connectionsWithin, DEFAULT_LIMITS, type Listener } from './listen/index.ts';
 import { At, type Counters, openCounters, publishLag } from './metrics/index.ts';
 import { addressOctets, type DatagramSocket, type Engine, openEngine } from './net/index.ts';
 import { type CompiledPolicy, openPolicy, type Policy } from './policy/index.ts';
 import { poolOptions } from './pools.ts';
+import { Publisher } from './publishing.ts';
 import {
   type Intake,
   NO_DETECTOR,
@@ -31,10 +32,11 @@ import type {
   ToWorker,
   WorkerStart,
 } from './thread-messages.ts';
-import { openUpstreams, type UpstreamEvent, type Upstreams } from './upstream/index.ts';
+import { type OpenUpstreams, openUpstreams, type UpstreamEvent } from './upstream/index.ts';
 
 const TICK_MS = 20;
 const STATE_EVERY_MS = 1000;
+const RESERVED_DESCRIPTORS = 128;
 const SOCKET_BUFFER_LENGTH = 4 * 1024 * 1024;
 /** Bugs written to the log at most once in so many milliseconds; all of them are counted. */
 const BUG_LOG_EVERY_MS = 1000;
@@ -49,7 +51,8 @@ class DataThread {
   readonly #cache: ResponseCache;
   #audit!: AuditLog;
   #auditState: AuditState = { healthy: true, why: '' };
-  #upstreams!: Upstreams;
+  #upstreams!: OpenUpstreams;
+  #publisher: Publisher | null = null;
   #path!: QueryPath;
   #policy: Policy | null = null;
   #bugLoggedAtMs = Number.NEGATIVE_INFINITY;
@@ -84,6 +87,7 @@ class DataThread {
       reserveOctets: settings.audit.reserve,
       syncIntervalMs: settings.audit.syncInterval,
       clients: clientPrivacy(settings),
+      retention: { ageMs: settings.audit.retention.age, octets: settings.audit.retention.size },
       onState: (healthy, why) => this.#noteAudit(healthy, why),
     });
     this.#upstreams = await openUpstreams({
@@ -126,6 +130,15 @@ class DataThread {
       onError: (error) => this.#log('error', { err: error.message }, 'a stream listener failed'),
     });
     for (const { transport, address, port } of this.#listeners) listening.push({ transport, address, port });
+    this.#publisher = new Publisher(this.#counters, {
+      audit: this.#audit,
+      cache: this.#cache,
+      path: this.#path,
+      upstreams: this.#upstreams,
+      detector: this.#detector,
+      sockets: this.#sockets,
+      listeners: this.#listeners,
+    });
     this.#timers.push(setInterval(() => this.#path.tick(), TICK_MS));
     this.#timers.push(setInterval(() => this.#publish(), STATE_EVERY_MS));
     publishLag(this.#counters);
@@ -278,7 +291,10 @@ class DataThread {
     return new ConnectionLimits({
       ...DEFAULT_LIMITS,
       isForwarder: (address) => this.#isForwarder(address),
-      clientsMax: Math.ceil(limits.tcpClients / this.#start.workerCount),
+      // Descriptors are left for UDP, upstreams and the audit, whatever the limit of the process is.
+      clientsMax: Math.ceil(
+        connectionsWithin(limits.tcpClients, RESERVED_DESCRIPTORS) / this.#start.workerCount,
+      ),
       clientsPerAddress: limits.tcpClientsPerAddress,
       inFlightMax: limits.tcpPipeline,
       queriesMax: limits.tcpQueries,
@@ -288,75 +304,10 @@ class DataThread {
     });
   }
 
-  /** Numbers that are kept elsewhere, brought into the shared columns and to the control thread. */
+  /** Numbers for the scraper and the state for the control thread. */
   #publish(): void {
-    const { columns } = this.#counters;
-    const { counters: audit } = this.#audit;
-    let batches = 0;
-    let received = 0;
-    let sent = 0;
-    let noSlot = 0;
-    let unsent = 0;
-    for (const { counters } of this.#sockets) {
-      batches += counters.batches;
-      received += counters.received;
-      sent += counters.sent;
-      noSlot += counters.noSlot;
-      unsent += counters.unsent;
-    }
-    columns[At.udpBatches] = batches;
-    columns[At.udpReceived] = received;
-    columns[At.udpSent] = sent;
-    columns[At.udpNoSlot] = noSlot;
-    columns[At.udpUnsent] = unsent;
-    columns[At.cacheEntries] = this.#cache.size;
-    columns[At.cacheOctets] = this.#cache.memory;
-    columns[At.cacheEvictions] = this.#cache.counters.evictions;
-    columns[At.cacheCollisions] = this.#cache.counters.collisions;
-    columns[At.inFlight] = this.#path.waiting;
-    columns[At.auditEntries] = audit.entries;
-    columns[At.auditOctets] = audit.octets;
-    columns[At.auditCommits] = audit.commits;
-    columns[At.auditFailures] = audit.failures;
-    columns[At.auditRefused] = audit.refused;
-    columns[At.auditRotations] = audit.rotations;
-    columns[At.auditHealthy] = this.#audit.healthy ? 1 : 0;
-    let accepted = 0;
-    let open = 0;
-    for (const { counters } of this.#listeners) {
-      accepted += counters.accepted;
-      open += counters.open;
-    }
-    columns[At.streamAccepted] = accepted;
-    columns[At.streamOpen] = open;
-    this.#publishClosed();
+    this.#publisher?.publish();
     this.#say({ kind: 'state', upstreams: this.#upstreams.state(), audit: this.#auditState });
-  }
-
-  /** Why connections were closed, in the few words of the metrics. */
-  #publishClosed(): void {
-    let refused = 0;
-    let idle = 0;
-    let limit = 0;
-    let stalled = 0;
-    let malformed = 0;
-    let paused = 0;
-    for (const { counters } of this.#listeners) {
-      const { closed } = counters;
-      refused += closed.handshake;
-      idle += closed.idle;
-      limit += closed.evicted + closed['client-limit'] + closed.spent + closed.abuse;
-      stalled += closed['slow-message'] + closed['slow-reader'];
-      malformed += closed.malformed;
-      paused += counters.paused;
-    }
-    const { columns } = this.#counters;
-    columns[At.streamRefused] = refused;
-    columns[At.streamClosedIdle] = idle;
-    columns[At.streamClosedLimit] = limit;
-    columns[At.streamClosedStalled] = stalled;
-    columns[At.streamClosedMalformed] = malformed;
-    columns[At.streamPaused] = paused;
   }
 
   #noteAudit(healthy: boolean, why: string): void {

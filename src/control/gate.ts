@@ -19,7 +19,7 @@ export interface Refusal {
 }
 
 /** Paths that answer without a token, so that a load balancer or kubelet can ask. They tell up or not, and what is not ready. */
-const OPEN_PATHS: ReadonlySet<string> = new Set(['/healthz', '/health', '/readyz', '/ready']);
+const OPEN_PATHS: ReadonlySet<string> = new Set(['/livez', '/healthz', '/health', '/readyz', '/ready']);
 
 const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');

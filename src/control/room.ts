@@ -30,7 +30,9 @@ export type ExplainResult =
   | { readonly ok: false; readonly fault: string };
 
 export interface ControlRoom {
-  /** Whether the process works: false asks a supervisor to start it anew. */
+  /** Whether the threads run: false asks a supervisor to start the process anew. A full disk is no reason for that. */
+  alive(): boolean;
+  /** Whether all is well, the audit included: false is red on a dashboard. */
   healthy(): boolean;
   /** Parts that are not ready, in words that suit a line of text; empty when queries are welcome. */
   unready(): readonly string[];

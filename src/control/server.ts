@@ -1,7 +1,8 @@
 /**
  * The HTTP server of the control thread: health, metrics, state, reload and explain.
  *
- *   GET  /healthz /health     200 while the process works
+ *   GET  /livez               200 while the threads run
+ *   GET  /healthz /health     200 while all is well, the audit included
  *   GET  /readyz  /ready      200 when queries are welcome, else 503 and what is not ready
  *   GET  /metrics             text exposition format
  *   GET  /api/state           what runs, as JSON
@@ -177,12 +178,13 @@ interface Route {
 
 function createRoutes(room: ControlRoom, log: ControlLog): ReadonlyMap<string, Route> {
   const get = (answer: Route['answer']): Route => ({ method: 'GET', answer });
-  const health = get(() => (room.healthy() ? text(200, 'OK') : text(503, 'the process has failed')));
+  const health = get(() => (room.healthy() ? text(200, 'OK') : text(503, 'not all is well: see /readyz')));
   const ready = get(() => {
     const unready = room.unready();
     return unready.length === 0 ? text(200, 'OK') : text(503, unready.join(', '));
   });
   return new Map<string, Route>([
+    ['/livez', get(() => (room.alive() ? text(200, 'OK') : text(503, 'a thread is missing')))],
     ['/healthz', health],
     ['/health', health],
     ['/readyz', ready],

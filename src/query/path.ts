@@ -20,6 +20,7 @@ import { AliasJudge } from './alias.ts';
 import type { TtlBounds } from './clamp.ts';
 import type { Clock, Detector, DetectorProfile, PathUpstreams } from './contract.ts';
 import { Cookies } from './cookie.ts';
+import { writeDenial } from './denial.ts';
 import { answerTexts } from './describe.ts';
 import { Exit } from './exit.ts';
 import { Forwarding } from './forwarding.ts';
@@ -374,28 +375,6 @@ const NO_OCTETS = new Uint8Array(0);
 /** How closely names under this verdict are watched. */
 export const profileOf = (verdict: Verdict): DetectorProfile =>
   verdict.action === 'local' ? 'off' : (verdict.rule?.profile ?? 'default');
-
-/** Writes what a denied client gets. `drop` leaves rcode −1: nothing is sent. */
-export function writeDenial(query: Query, ending: Ending, cookie: Uint8Array): void {
-  const { response } = ending;
-  switch (response?.kind) {
-    case 'drop':
-      query.rcode = -1;
-      return;
-    case 'address': {
-      const address =
-        query.qtype === Rrtype.A ? response.a : query.qtype === Rrtype.AAAA ? response.aaaa : null;
-      if (address === null) respondDenied(query, ending.rcode, ending.ede, cookie);
-      else respondAddress(query, query.qtype, address, ending.ede, cookie);
-      return;
-    }
-    case 'refused':
-      respondEmpty(query, ending.rcode, ending.ede, cookie);
-      return;
-    default:
-      respondDenied(query, ending.rcode, ending.ede, cookie);
-  }
-}
 
 /** Too short for a header, or a response: answered with silence, or two servers would talk to each other for ever. */
 const isNoQuery = (octets: Uint8Array, length: number): boolean =>

@@ -37,6 +37,7 @@ const FAULTY: ReloadResult = {
 };
 
 const room = {
+  alive: () => true,
   healthy: () => true,
   unready: (): readonly string[] => [],
   state: (): unknown => ({ version: '0.1.0', groups: ['<script>alert(1)</script>'] }),
@@ -93,7 +94,7 @@ function ask(
 const reload = { method: 'POST', headers: { 'content-type': 'application/json' } };
 
 describe('the control server', () => {
-  test.each(['/healthz', '/health', '/readyz', '/ready'])('answers OK at %s', async (path) => {
+  test.each(['/livez', '/healthz', '/health', '/readyz', '/ready'])('answers OK at %s', async (path) => {
     expect(await ask(path)).toMatchObject({ status: 200, body: 'OK\n' });
   });
 
@@ -106,6 +107,9 @@ describe('the control server', () => {
   test('says when the process has failed', async () => {
     room.healthy = () => false;
     expect((await ask('/healthz')).status).toBe(503);
+    expect((await ask('/livez')).status).toBe(200);
+    room.alive = () => false;
+    expect((await ask('/livez')).status).toBe(503);
   });
 
   test('serves metrics as they are', async () => {

@@ -140,13 +140,13 @@ describe('the page', () => {
 
   test('carries families of other rooms and refuses a name twice', async () => {
     const family = {
-      name: 'tunnel_alerts_total',
+      name: 'list_age_seconds',
       type: 'counter',
       help: 'Alarms of the detector.',
       samples: () => [{ labels: { detector: 'name' }, value: 2 }],
     } as const;
     expect(
-      (await pageOf(sources({ more: [family] }))).get('sallyport_tunnel_alerts_total')!.samples[0]!.value,
+      (await pageOf(sources({ more: [family] }))).get('sallyport_list_age_seconds')!.samples[0]!.value,
     ).toBe(2);
     expect(() => createExposition(sources({ more: [family, family] }))).toThrow(/already been registered/);
   });
