@@ -29,7 +29,7 @@ test.runIf(process.env['FUZZ_LIVE'] === '1')('a client and an upstream that lie'
   /** The id and question as they were asked, half of the time; the rest as the reply has them. */
   const lie = (asked: Buffer): Uint8Array => {
     const reply = Buffer.from(mutate(chance.pick(replies), replies, chance, 4000));
-    if (chance.below(2) === 0) return reply;
+    if (reply.length < 12 || chance.below(2) === 0) return reply;
     let end = 12;
     while (end < asked.length && asked[end] !== 0) end += asked[end] + 1;
     let own = 12;

@@ -72,7 +72,9 @@ const LONG_FILES: Readonly<Record<string, string>> = {
   'listen/http/http2-connection.ts': 'one state machine (RFC 9113)',
   'main.ts': 'joins all rooms, in the order in which they start',
   'query/forwarding.ts': 'one flight from asking to answering',
+  'query/path.ts': 'the stages of a query in their order, which is part of the security',
   'upstream/exchange.ts': 'one question on its way over several servers',
+  'worker.ts': 'joins the rooms of a data thread, in the order in which they start',
 };
 const LINES_MAX = 400;
 
