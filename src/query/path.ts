@@ -28,14 +28,7 @@ import { denyEnding, type Ending, type OutcomeName } from './outcome.ts';
 import { Query } from './query.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { QuestionReader } from './read-question.ts';
-import {
-  respondAddress,
-  respondAnswer,
-  respondAny,
-  respondCell,
-  respondDenied,
-  respondEmpty,
-} from './respond.ts';
+import { respondAnswer, respondAny, respondCell, respondEmpty } from './respond.ts';
 import type { GroupView, Site } from './site.ts';
 
 export interface PathLimits extends TtlBounds {
