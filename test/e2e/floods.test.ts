@@ -1,7 +1,7 @@
 /** Floods against a running process: the drills of bench/drills/faults in their shortest form. */
 import { describe, test } from 'vitest';
 import { descriptors, idleClients, neverReads } from '../../bench/drills/faults/streams.ts';
-import { torture } from '../../bench/drills/faults/water-torture.ts';
+import { responseRate, torture } from '../../bench/drills/faults/water-torture.ts';
 import type { Claim } from '../../bench/drills/verdict.ts';
 import { isInstalled } from './processes.ts';
 
@@ -21,6 +21,16 @@ describe.concurrent('a flood of random names below a silent domain', () => {
     async (addresses, { expect }) => {
       expect(notHeld(await torture(addresses, 6))).toEqual([]);
     },
+  );
+});
+
+describe.concurrent('more responses than one network may have', () => {
+  test(
+    'are truncated or left out, counted and recorded',
+    async ({ expect }) => {
+      expect(notHeld(await responseRate())).toEqual([]);
+    },
+    LIMIT_MS,
   );
 });
 

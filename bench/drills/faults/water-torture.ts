@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Claim, claim } from '../verdict.ts';
 import { askAll, Client, freshNames, ms, say, tally } from './clients.ts';
 import type { Effort } from './network.ts';
-import { Room, watchLag } from './room.ts';
+import { POLICY, Room, watchLag } from './room.ts';
 import { FaultyUpstream } from './upstream.ts';
 
 const RATE = 400;
@@ -68,6 +68,70 @@ export async function torture(addresses: number, seconds: number): Promise<Claim
     ];
   } finally {
     for (const client of [...flooders, other]) client.close();
+    await room.close();
+    await upstream.goAway();
+  }
+}
+
+/**
+ * The response rate, over two workers that share its table: one network gets its share and no more, a forwarder gets
+ * everything, and what is not answered is recorded all the same.
+ */
+export async function responseRate(): Promise<Claim[]> {
+  const PER_SECOND = 100;
+  const ASKED = 600;
+  const policy = POLICY.replace(
+    'groups:',
+    'groups:\n  relays:\n    clients: [127.0.9.0/24]\n    forwarder: true\n    sets: [drill]',
+  );
+  const upstream = await FaultyUpstream.start();
+  const room = await Room.open({
+    upstreams: [upstream.address],
+    workers: 2,
+    policy,
+    set: { 'limits.responseRate.perSecond': String(PER_SECOND) },
+  });
+  // Many ports: the kernel spreads them over both workers.
+  const open = (network: string) =>
+    Promise.all(Array.from({ length: 8 }, (_, i) => Client.open(room.port, `${network}.${i + 1}`)));
+  const strangers = await open('127.0.8');
+  const relays = await open('127.0.9');
+  try {
+    await askAll(relays, ['hit.other.test', 'hit.other.test'], 10);
+    const began = performance.now();
+    const names = new Array<string>(ASKED).fill('hit.other.test');
+    const [limited, spared] = await Promise.all([
+      askAll(strangers, names, 400, 1000),
+      askAll(relays, names, 400, 1000),
+    ]);
+    const most = PER_SECOND + ((performance.now() - began) / 1000) * PER_SECOND;
+    const answered = limited.filter(({ reply }) => reply !== null && !reply.truncated).length;
+    const truncated = limited.filter(({ reply }) => reply?.truncated === true).length;
+    const dropped = ASKED - answered - truncated;
+    const relayed = tally(spared);
+    await sleep(1100);
+    const counted = await room.metric('limited_total', 'bound="rate-');
+    const entries = room.entries().filter(({ verdict, cause }) => verdict === 'drop' && cause === 'limit');
+    return [
+      claim(
+        `one network at 400/s against ${PER_SECOND}/s: answered whole (${PER_SECOND} to ${Math.round(most)})`,
+        answered,
+        answered >= PER_SECOND && answered <= most,
+      ),
+      claim(
+        'of the rest truncated, and dropped (half each)',
+        `${truncated}, ${dropped}`,
+        Math.abs(truncated - dropped) <= 2,
+      ),
+      claim('a forwarder at the same time', say(relayed), relayed.good === ASKED),
+      claim(
+        'counted, and in the audit',
+        `${counted}, ${entries.length}`,
+        counted === truncated + dropped && entries.length === counted,
+      ),
+    ];
+  } finally {
+    for (const client of [...strangers, ...relays]) client.close();
     await room.close();
     await upstream.goAway();
   }
