@@ -74,7 +74,7 @@ export class Flight {
   }
 }
 
-export interface FlightBounds {
+interface FlightBounds {
   /** Most flights in all. One pool may have half of them, so that a silent one leaves room for the others. */
   readonly flights: number;
   /** Most flights for names with the same last three labels; twice as many for the same last two. */

@@ -8,11 +8,12 @@ import { type Claim, printClaims } from '../verdict.ts';
 import { clockJumps, fakeTimeLibrary, killed, reloads, threadEnds } from './machine.ts';
 import { allDown, flapping, loss, oneOfThree, unanswered } from './network.ts';
 import { descriptors, idleClients, neverReads } from './streams.ts';
-import { responseRate, waterTorture } from './water-torture.ts';
+import { overload, responseRate, waterTorture } from './water-torture.ts';
 
 const DRILLS: Readonly<Record<string, (effort: number) => Promise<Claim[]>>> = {
   'water-torture': waterTorture,
   'response-rate': responseRate,
+  overload,
   loss,
   flapping,
   unanswered,

@@ -9,7 +9,7 @@ import { Room } from './room.ts';
 import { FaultyUpstream } from './upstream.ts';
 
 /** A connection from `address`, or null when it was refused. */
-export function connectFrom(port: number, address: string): Promise<Socket | null> {
+function connectFrom(port: number, address: string): Promise<Socket | null> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1', localAddress: address });
     socket.once('connect', () => resolve(socket));
@@ -17,7 +17,7 @@ export function connectFrom(port: number, address: string): Promise<Socket | nul
   });
 }
 
-export function framed(message: Buffer): Buffer {
+function framed(message: Buffer): Buffer {
   const length = Buffer.alloc(2);
   length.writeUInt16BE(message.length);
   return Buffer.concat([length, message]);

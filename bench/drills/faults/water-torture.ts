@@ -1,4 +1,7 @@
 /** Floods of names nobody asked before, against one allowed domain: what do the others notice? */
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Claim, claim } from '../verdict.ts';
 import { askAll, Client, freshNames, ms, say, tally } from './clients.ts';
@@ -132,6 +135,82 @@ export async function responseRate(): Promise<Claim[]> {
     ];
   } finally {
     for (const client of [...strangers, ...relays]) client.close();
+    await room.close();
+    await upstream.goAway();
+  }
+}
+
+/**
+ * Random names as fast as dnsperf can ask them, which is more than the server can take, below a silent domain. Cached names go
+ * on being answered, memory ends, and every query that was taken up is in the audit.
+ */
+export async function overload(effort: Effort): Promise<Claim[]> {
+  const upstream = await FaultyUpstream.start({ answers: (name) => !name.endsWith('.torture.test') });
+  const room = await Room.open({ upstreams: [upstream.address] });
+  const client = await Client.open(room.port);
+  const names = join(room.directory, 'names');
+  const lines = freshNames(300_000, 'torture.test').map((name) => `${name} A`);
+  writeFileSync(names, `${lines.join('\n')}\n`);
+  try {
+    await askAll([client], ['hit.other.test', ...freshNames(300, 'third.test')], 300);
+    const memoryBefore = room.memory();
+    const args = [
+      '-s',
+      '127.0.0.1',
+      '-p',
+      String(room.port),
+      '-d',
+      names,
+      '-l',
+      String(6 * effort),
+      '-q',
+      '2000',
+      '-c',
+      '50',
+      '-t',
+      '5',
+    ];
+    const flood = spawn('dnsperf', args, { stdio: ['ignore', 'pipe', 'ignore'] });
+    let said = '';
+    flood.stdout.on('data', (chunk) => {
+      said += chunk;
+    });
+    const flooded = new Promise<void>((resolve, reject) => {
+      flood.once('close', () => resolve());
+      flood.once('error', () => reject(new Error('dnsperf is not installed (Debian package dnsperf)')));
+    });
+    flooded.catch(() => undefined);
+    await sleep(1000);
+    // A client asks again when nothing came, as every stub does: what counts is whether it had its answer.
+    const hits = tally(await askAll([client], new Array<string>(1000).fill('hit.other.test'), 250));
+    await flooded;
+    const memory = room.memory() - memoryBefore;
+    await sleep(6000);
+    const taken = await room.metric('queries_total');
+    const refused = await room.metric('audit_refused_total');
+    const noSlot = await room.metric('udp_no_slot_total');
+    const entries = room.entries().length;
+    const perSecond = Number(/Queries per second:\s+([\d.]+)/.exec(said)?.[1]);
+    return [
+      claim(
+        'flood as fast as it goes: cached names answered (≥ 99.9 %)',
+        say(hits),
+        hits.good >= 0.999 * hits.asked,
+      ),
+      claim(
+        'flood as fast as it goes: rate; datagrams that found no slot',
+        `${Math.round(perSecond)}/s; ${noSlot}`,
+        perSecond > 0,
+      ),
+      claim('flood as fast as it goes: memory (≤ +64 MiB)', `${memory.toFixed(1)} MiB`, memory <= 64),
+      claim(
+        'queries taken up, entries in the audit',
+        `${taken - refused}, ${entries}`,
+        entries === taken - refused,
+      ),
+    ];
+  } finally {
+    client.close();
     await room.close();
     await upstream.goAway();
   }
