@@ -1,4 +1,7 @@
-/** One Sallyport for a whole file of tests: its policy allows the test names, and its upstream is the test's own. */
+/**
+ * One Sallyport for a whole file of tests: its policy allows the test names, and its upstream is the test's own.
+ * CONFORMANCE_IO=portable examines the other socket engine.
+ */
 import { Serving } from '../e2e/processes.ts';
 
 export const POLICY = `
@@ -31,6 +34,7 @@ export const startServing = (
   Serving.start({
     policy: POLICY,
     upstream,
+    io: process.env['CONFORMANCE_IO'] === 'portable' ? 'portable' : 'native',
     listen: ['127.0.0.1:0', '[::1]:0'],
     // The audit's own promises have their own tests; a slow disk of the machine is no part of this examination.
     set: { 'audit.mode': 'open', 'limits.clientDeadline': '1s', 'log.level': 'warn', ...set },
