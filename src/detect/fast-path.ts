@@ -6,8 +6,10 @@
  * the budget of an hour drains slowly, is shared by all workers, and is spent after a few loud names.
  */
 import { nameText, Question } from '../wire/index.ts';
+import { ANSWER_MIN, freeText, isAddressType, isFreeTextType, repeatShare } from './answers.ts';
 import { Content, spread } from './content.ts';
-import type { Alarm, AlarmRule, Charge, Form, Profile, Scope, Standing, Verdict } from './contract.ts';
+import type { Alarm, AlarmRule, Charge, Profile, Scope, Standing, Verdict } from './contract.ts';
+import { bitsShare, dataShare, formOf } from './forms.ts';
 import { drained, LAST, Ledger } from './ledger.ts';
 import {
   BLOCK_SECONDS,
@@ -61,19 +63,6 @@ const ALARMS_MAX = 4096;
 
 /** Bits an octet of a name is given back at when another client asks it: what a random one would have cost. */
 const SHARED_BITS = 4.5;
-
-/** Browsers' probes in the budget of an hour. */
-const PROBE_SHARE = 0.5;
-/** GUIDs of an Active Directory: a controller asks all of its partners' within minutes. */
-const DIRECTORY_SHARE = 0.2;
-/** Addresses in SPF macros. */
-const SPF_SHARE = 0.4;
-
-/** Octets of a response below which it carries nothing to speak of. */
-const ANSWER_MIN = 100;
-
-const TYPE_CNAME = 5;
-const TYPE_TXT = 16;
 
 export class FastPath {
   readonly counters: FastPathCounters = { checked: 0, alarms: 0, blocked: 0 };
@@ -184,9 +173,7 @@ export class FastPath {
     const form = formOf(question, content);
     charge.form = form;
     const share = dataShare(form, question, content);
-    if (form === 'spf') charge.bits *= SPF_SHARE;
-    else if (form === 'directory') charge.bits *= DIRECTORY_SHARE;
-    else if (form === 'probe' && charge.standing === 'established') charge.bits *= PROBE_SHARE;
+    charge.bits *= bitsShare(form, charge.standing);
 
     if (isUnknown(charge.standing) && content.bits >= 16 && form === 'plain') {
       const row = this.#clients.find(charge.clientA, charge.clientB);
@@ -256,7 +243,7 @@ export class FastPath {
     if (carried <= 0) return null;
     // An answer that is fetched again when it has run out is the same one nearly always.
     if (this.#content.hadAnswer(question, this.charge.clientA, Math.floor(now / DAY))) {
-      carried *= isApex || question.type !== TYPE_TXT ? 0.1 : 0.25;
+      carried *= repeatShare(question.type, isApex);
     }
     const zone = this.#zoneRows.open(this.charge.zoneA, this.charge.zoneB, now);
     this.#judgeTrust(zone, now, profile, 0);
@@ -518,99 +505,6 @@ const alarmKey = (scope: Scope, keys: Keys): string =>
 /** Nobody vouches for the zone: neither a profile, nor popularity, nor the owner of a suffix. */
 const isUnknown = (standing: Standing): boolean =>
   standing === 'stranger' || standing === 'established' || standing === 'shared';
-
-const isAddressType = (type: number): boolean => type === 1 || type === 28 || type === 65;
-
-/** TXT, CNAME, MX, and the types hardly any client asks. SRV and the rest of discovery are not among them. */
-const isFreeTextType = (type: number): boolean =>
-  type === TYPE_TXT ||
-  type === TYPE_CNAME ||
-  type === 15 ||
-  type === 10 ||
-  type === 24 ||
-  type === 25 ||
-  type > 65_279;
-
-function formOf(question: Question, content: Content): Form {
-  const { name, labelAt } = question;
-  if (content.labels >= 5 && isSpfMacro(question)) return 'spf';
-  for (let label = 1; label < content.labels; label++)
-    if (isLabel(name, labelAt[label], MSDCS)) return 'directory';
-  if (name[1] === UNDERSCORE || (content.labels >= 2 && name[labelAt[1] + 1] === UNDERSCORE))
-    return 'underscore';
-  if (content.isSearch) return 'search';
-  return content.isProbe ? 'probe' : 'plain';
-}
-
-/**
- * How much of the data-like part counts where place and type explain it: DKIM selectors (RFC 6376), owners of OPENPGPKEY
- * and SMIMEA (RFC 7929, 8162), GUIDs of domain controllers, SPF macros, probes.
- */
-function dataShare(form: Form, question: Question, content: Content): number {
-  if (question.type === 61 || question.type === 53) return 0.45;
-  switch (form) {
-    case 'spf':
-      return SPF_SHARE;
-    case 'directory':
-      return DIRECTORY_SHARE;
-    case 'probe':
-      return PROBE_SHARE;
-    case 'underscore':
-      if (content.labels < 2) return 1;
-      return isLabel(question.name, question.labelAt[1], DOMAIN_KEY) ? 0.5 : 1;
-    case 'search':
-    case 'plain':
-      return 1;
-  }
-}
-
-const UNDERSCORE = 95;
-
-/** Four decimal octets and a label that begins with `_spf` or `spf`. */
-function isSpfMacro(question: Question): boolean {
-  const { name, labelAt } = question;
-  for (let label = 0; label < 4; label++) {
-    const at = labelAt[label];
-    if (name[at] > 3) return false;
-    for (let i = 1; i <= name[at]; i++) if (name[at + i] < 48 || name[at + i] > 57) return false;
-  }
-  const at = labelAt[4] + (name[labelAt[4] + 1] === 95 ? 2 : 1);
-  return name[at] === 115 && name[at + 1] === 112 && name[at + 2] === 102;
-}
-
-const DOMAIN_KEY = Buffer.from('\x0a_domainkey', 'latin1');
-const MSDCS = Buffer.from('\x06_msdcs', 'latin1');
-function isLabel(name: Uint8Array, at: number, label: Uint8Array): boolean {
-  for (let i = 0; i < label.length; i++) if (name[at + i] !== label[i]) return false;
-  return true;
-}
-
-/** Octets of an answer that its author may fill freely, beyond what such answers ordinarily have. */
-function freeText(question: Question, octets: number, distinctAnswers: number, isApex: boolean): number {
-  const hasUnderscore = question.name[1] === UNDERSCORE;
-  switch (question.type) {
-    case 1: // A
-    case 28: // AAAA
-    case 64: // SVCB
-    case 65: // HTTPS
-    case 12: // PTR
-      return Math.max(0, octets - 420) + Math.max(0, distinctAnswers - 16) * 4;
-    case 2: // NS
-    case 6: // SOA
-    case 43: // DS
-    case 46: // RRSIG
-    case 48: // DNSKEY
-      return 0;
-    case 15: // MX
-      return Math.max(0, octets - (isApex ? 1200 : 200));
-    case 33: // SRV: directories answer with all their servers.
-      return Math.max(0, octets - (hasUnderscore ? 1200 : 80));
-    case TYPE_TXT: // At the apex stand SPF and the tokens of a dozen services.
-      return Math.max(0, octets - (isApex ? 1500 : ANSWER_MIN));
-    default:
-      return Math.max(0, octets - ANSWER_MIN);
-  }
-}
 
 /** How many clients set this many of 64 bits, by linear counting (Whang et al. 1990). */
 const CLIENTS = Int32Array.from({ length: 65 }, (_, bits) =>
