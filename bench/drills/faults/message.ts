@@ -3,7 +3,7 @@
 export const RCODE = { NOERROR: 0, SERVFAIL: 2, NXDOMAIN: 3, REFUSED: 5 } as const;
 export const TYPE = { A: 1, TXT: 16 } as const;
 
-export function nameOctets(name: string): Buffer {
+function nameOctets(name: string): Buffer {
   const labels = name.split('.').flatMap((label) => [Buffer.from([label.length]), Buffer.from(label)]);
   return Buffer.concat([...labels, Buffer.from([0])]);
 }
