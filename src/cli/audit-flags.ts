@@ -67,7 +67,7 @@ function readType(text: string): string {
 const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** Milliseconds since 1970. Throws InvalidArgumentError. */
-function readTime(text: string, _previous?: unknown, nowMs = Date.now()): number {
+export function readTime(text: string, _previous?: unknown, nowMs = Date.now()): number {
   const ago = /^(\d+(?:\.\d+)?)([smhd])$/.exec(text);
   if (ago !== null) return nowMs - Number(ago[1]) * UNITS[ago[2]];
   const atMs = Date.parse(text);

@@ -52,7 +52,7 @@ function verify(directory: string, flags: Flags): void {
 }
 
 /** First public keys per worker, from a file or from the command line. Throws in words. */
-function readKeys(text: string): ReadonlyMap<number, string> {
+export function readKeys(text: string): ReadonlyMap<number, string> {
   if (/^[0-9a-f]{64}$/.test(text)) return new Map([[0, text]]);
   const keys = new Map<number, string>();
   readFileSync(text, 'utf8')

@@ -5,8 +5,10 @@ import { VERSION } from '../version.ts';
 import { auditCommand } from './audit.ts';
 import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
+import { evidenceCommand } from './evidence.ts';
 import { explainCommand } from './explain.ts';
 import { huntCommand } from './hunt.ts';
+import { policyJudge } from './policy-judge.ts';
 import { queryCommand } from './query.ts';
 import { serveCommand } from './serve.ts';
 
@@ -20,8 +22,9 @@ const program = new Command('sallyport')
   .addCommand(checkCommand())
   .addCommand(explainCommand())
   .addCommand(queryCommand())
-  .addCommand(huntCommand())
+  .addCommand(huntCommand({ loadPolicy: policyJudge }))
   .addCommand(auditCommand())
+  .addCommand(evidenceCommand())
   .addCommand(demoCommand())
   .addCommand(
     new Command('version')

@@ -1,0 +1,74 @@
+/** What the check of the log has shown, and as plainly what it has not. */
+import type { AuditReport, Fault } from '../audit/index.ts';
+import { type Listing, listing } from './bounded-table.ts';
+
+const FAULTS_MAX = 200;
+
+export interface Integrity {
+  /** Nothing was found changed or missing, and every record of the period could be read. */
+  readonly ok: boolean;
+  readonly workers: AuditReport['workers'];
+  readonly faults: Listing<Fault>;
+  readonly remarks: readonly string[];
+  /** Where reading the records stopped, in words; null when all were read. */
+  readonly unread: string | null;
+  readonly verified: readonly string[];
+  readonly notVerified: readonly string[];
+}
+
+export interface IntegritySources {
+  readonly report: AuditReport;
+  readonly hasKeys: boolean;
+  readonly checkpointCount: number;
+  readonly unread: string | null;
+}
+
+export function integrityOf({ report, hasKeys, checkpointCount, unread }: IntegritySources): Integrity {
+  const { workers, faults, remarks } = report;
+  const records = workers.reduce(
+    (sum, { firstRecord, lastRecord }) => sum + spanOf(firstRecord, lastRecord),
+    0,
+  );
+  const segments = workers.reduce((sum, one) => sum + one.segments, 0);
+  const checkpoints = workers.reduce((sum, one) => sum + one.checkpoints, 0);
+  const uncovered = workers.reduce((sum, one) => sum + Math.max(0, one.lastRecord - one.lastSigned), 0);
+  const verified = [
+    `Every octet of ${segments} segments of ${workers.length} workers was hashed and compared with the tree that ${checkpoints} signed checkpoints state; records are numbered without a hole (${records} records in all, of the period and before).`,
+    ...(hasKeys ? ['The chain of signing keys begins with the trusted key that was given with --key.'] : []),
+    ...(checkpointCount > 0
+      ? [`The log holds what ${checkpointCount} checkpoints kept elsewhere (--checkpoint) say of it.`]
+      : []),
+  ];
+  const notVerified = [
+    ...(hasKeys
+      ? []
+      : [
+          'No trusted key was given (--key): signatures were checked against the key that the log itself names. A log replaced as a whole, with keys of its own, would look the same.',
+        ]),
+    ...(checkpointCount > 0
+      ? []
+      : [
+          'No checkpoint kept elsewhere was given (--checkpoint): that the newest records were cut off cannot be excluded. The *.head files lie beside the log and could have been cut with it.',
+        ]),
+    ...(uncovered > 0 ? [`The last ${uncovered} records are covered by no signed checkpoint yet.`] : []),
+    'That the server recorded what it did. The log shows that records were not changed after they were written.',
+    'That no client reached another resolver: what did not ask here is not here.',
+  ];
+  return {
+    ok: report.ok && unread === null,
+    workers,
+    faults: listing(faults, FAULTS_MAX),
+    remarks,
+    unread,
+    // What a faulty log was checked against proves nothing any more.
+    verified: report.ok ? verified : [],
+    notVerified: report.ok
+      ? notVerified
+      : [
+          'The log is not whole. Figures of this report rest on records that may have been changed.',
+          ...notVerified,
+        ],
+  };
+}
+
+const spanOf = (first: number, last: number): number => (last >= first && first > 0 ? last - first + 1 : 0);
