@@ -1,4 +1,6 @@
 /** Whether what came is the reply to an attempt: format, question, letter case, cookie, in this order. */
+
+import { isTruncated } from '../wire/index.ts';
 import type { Attempt } from './attempt.ts';
 import { takeCookie } from './habits.ts';
 import { Match, matchReply, Survey } from './reply.ts';
@@ -19,9 +21,13 @@ export class Believer {
     const match = matchReply(attempt, message, length);
     if (match === Match.NONE) return 'unrelated';
     const { survey } = this;
-    // A subnet option where none was sent is how one question is split into many (RebirthDay).
-    if (!survey.read(message, attempt.questionEnd, length) || survey.hasSubnet) return 'unrelated';
     const isStream = attempt.carrier !== server.ports;
+    if (!survey.read(message, attempt.questionEnd, length)) {
+      // A truncated reply may end within a record. Nothing is used of it but that TCP must be asked (RFC 2181 section 9).
+      return !isStream && isTruncated(message) && match === Match.EXACT ? 'believed' : 'unrelated';
+    }
+    // A subnet option where none was sent is how one question is split into many (RebirthDay).
+    if (survey.hasSubnet) return 'unrelated';
     if (attempt.mixedCase && !server.keepsCase.judge(match === Match.EXACT, isStream, nowMs)) return 'forged';
     if (!attempt.cookie) return 'believed';
     const { cookieAt, cookieLength } = survey;

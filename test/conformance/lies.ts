@@ -168,8 +168,6 @@ export const LIES: Readonly<Record<string, Lie>> = {
       (asked) => asked.raw(reply(asked, { flags: 0x8380, answer: [poison] }).subarray(0, -3)),
       (asked) => asked.truth(),
     ),
-    // A reply that breaks its format ends nothing; whether TCP is tried in time depends on the deadline.
-    may: TRUE_OR_FAIL,
   },
   'tc-for-ever': { what: 'TC over UDP and TCP', does: truncated, may: ['servfail'] },
   'tcp-refused-mid': {

@@ -125,7 +125,7 @@ export class Serving {
     return new Serving(directory, child, greeting);
   }
 
-  /** Every entry of every segment, in the order of the files. */
+  /** Every entry of every segment, in the order of their times: several workers write at once. */
   entries(): Record<string, unknown>[] {
     const audit = join(this.directory, 'audit');
     return readdirSync(audit)
@@ -134,7 +134,8 @@ export class Serving {
       .flatMap((file) => readFileSync(join(audit, file), 'utf8').split('\n'))
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as Record<string, unknown>)
-      .filter((entry) => 'via' in entry);
+      .filter((entry) => 'via' in entry)
+      .sort((one, other) => String(one['time']).localeCompare(String(other['time'])));
   }
 
   writePolicy(policy: string): void {
