@@ -168,6 +168,7 @@ export const LIES: Readonly<Record<string, Lie>> = {
       (asked) => asked.raw(reply(asked, { flags: 0x8380, answer: [poison] }).subarray(0, -3)),
       (asked) => asked.truth(),
     ),
+    may: ['truth'],
   },
   'tc-for-ever': { what: 'TC over UDP and TCP', does: truncated, may: ['servfail'] },
   'tcp-refused-mid': {
