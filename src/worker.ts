@@ -3,6 +3,8 @@
  * joins and nothing of how they work.
  */
 import { readFileSync } from 'node:fs';
+// Imported, because the global of this name is looked up through a getter each time it is read.
+import { performance } from 'node:perf_hooks';
 import { parentPort, workerData } from 'node:worker_threads';
 import { type AuditLog, type ClientPrivacy, openAudit } from './audit/index.ts';
 import { ResponseCache } from './cache/index.ts';

@@ -51,6 +51,9 @@ export class Cell implements Answer {
   readonly endsAtMs: number;
   readonly ttlSeconds: number;
   judgedBy: number;
+  /** Phase of that policy (how many of its rules had ended), and what it said of the question; null until it was asked. */
+  phase = -1;
+  verdict: object | null = null;
   /** The part of an audit line that is alike at every hit, and the ending (`query/outcome.ts`) it was made for. */
   tail: Uint8Array | null = null;
   tailOf: object | null = null;

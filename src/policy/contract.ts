@@ -108,6 +108,11 @@ export interface Policy {
   groupOf(address: Uint8Array, length: number): GroupIndex;
   /** `nowMs`: wall clock, milliseconds since 1970; rules end at that clock. Allocates nothing. */
   judge(group: GroupIndex, question: Question, nowMs: number): Verdict;
+  /**
+   * How many rules have ended by `nowMs`. While this number and the generation stay the same, so does every verdict:
+   * what was judged may be used again.
+   */
+  phaseAt(nowMs: number): number;
   /** The answer of local zone `zone`. */
   answerLocally(zone: number, question: Question): LocalAnswer;
   /** The contest behind a verdict, for people: every rule that spoke, in order, and why each lost. */

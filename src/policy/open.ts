@@ -66,6 +66,8 @@ class OpenedPolicy implements Policy {
   readonly #setOrders: readonly Uint16Array[];
   /** Without them the first deny that is met is the verdict, and no suffix behind it need be looked up. */
   readonly #mayStopAtDeny: boolean;
+  /** When rules end, milliseconds since 1970, growing; few policies have more than a handful. */
+  readonly #ends: Float64Array;
   readonly #zones: readonly LocalZone[];
   readonly #zoneVerdicts: readonly Verdict[];
   /** For each group, by rule + 1: its verdicts by kind, response and pool. Made when first needed, then kept. */
@@ -81,9 +83,17 @@ class OpenedPolicy implements Policy {
     this.#reach = description.reach;
     this.#setOrders = description.setOrders;
     this.#mayStopAtDeny = description.zones.length === 0 && !description.hasRoutes;
+    this.#ends = description.expiresAtMs.filter(Number.isFinite).sort();
     this.#zones = description.zones.map(({ zone, rrsets }) => new LocalZone(zone, rrsets));
     this.#zoneVerdicts = description.zones.map((_, zone) => Object.freeze({ action: 'local', zone }));
     this.#verdicts = description.groups.map(() => new Map());
+  }
+
+  phaseAt(nowMs: number): number {
+    const ends = this.#ends;
+    let phase = 0;
+    while (phase < ends.length && ends[phase] <= nowMs) phase++;
+    return phase;
   }
 
   groupOf(address: Uint8Array, length: number): GroupIndex {

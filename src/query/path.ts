@@ -230,19 +230,22 @@ export class QueryPath {
     if (query.group < 0) return this.#end(query, query.site.outcome('client'));
     const group = groups[query.group];
 
+    const variant = variantOf(group.view, query.dnssecOk, query.checkingDisabled);
+    const cell = this.#cache.find(question, variant);
+    // A cell carries the verdict on its question, for this group and until a rule ends: no other may use it.
+    const known = cell === undefined || !query.recursionDesired ? null : this.#knownVerdict(query, cell);
+    if (known !== null && cell !== undefined && this.#serve(query, group, known, cell)) return;
+
     const isAny = question.type === Rrtype.ANY;
     // ANY is never forwarded: it is allowed where addresses are, and answered with one small record (RFC 8482).
     if (isAny) question.type = Rrtype.A;
     const verdict = policy.judge(query.group, question, this.#exit.wallMs);
-    query.verdict = verdict;
     if (isAny) question.type = Rrtype.ANY;
     if (verdict.action === 'deny' && !verdict.observed) return this.#deny(query, group, verdict);
     if (isAny && verdict.action !== 'local') return this.#answerAny(query, group);
     if (verdict.action === 'local') return this.#forwarding.answerLocally(query, question, verdict.zone);
     if (!query.recursionDesired) return this.#end(query, group.outcome('recursion'));
 
-    const variant = variantOf(group.view, query.dnssecOk, query.checkingDisabled);
-    const cell = this.#cache.find(question, variant);
     if (cell !== undefined && this.#serve(query, group, verdict, cell)) return;
 
     const profile = profileOf(verdict);
@@ -282,11 +285,19 @@ export class QueryPath {
     this.#exit.finish(query, ending, this.#question.name, nameLength, null, false);
   }
 
+  /** What was said of the cell's question, if it still holds. */
+  #knownVerdict(query: Query, cell: Cell): AllowingVerdict | null {
+    const { policy } = query.site;
+    if (cell.judgedBy !== policy.generation || cell.phase !== policy.phaseAt(this.#exit.wallMs)) return null;
+    return cell.verdict as AllowingVerdict | null;
+  }
+
   /** Answers from `cell` if it may and can be; false sends the query on. */
-  #serve(query: Query, group: GroupView, verdict: Verdict & { pool: string }, cell: Cell): boolean {
+  #serve(query: Query, group: GroupView, verdict: AllowingVerdict, cell: Cell): boolean {
     if (cell.endsAtMs <= this.#nowMs || cell.pool !== verdict.pool) return false;
     const { policy } = query.site;
-    if (cell.judgedBy !== policy.generation) {
+    const phase = policy.phaseAt(this.#exit.wallMs);
+    if (cell.judgedBy !== policy.generation || cell.phase !== phase) {
       // Under new rules an answer is judged anew; what they deny is asked again and denied with its reason.
       const wallMs = this.#exit.wallMs;
       if (
@@ -295,6 +306,8 @@ export class QueryPath {
         return false;
       }
       cell.judgedBy = policy.generation;
+      cell.phase = phase;
+      cell.verdict = verdict;
     }
     cell.hits++;
     const ageSeconds = Math.floor((this.#nowMs - cell.storedAtMs) / 1000);
@@ -364,6 +377,9 @@ export class QueryPath {
 }
 
 const NO_OCTETS = new Uint8Array(0);
+
+/** A verdict under which an upstream is asked: allowed, or denied by a group that only observes. */
+type AllowingVerdict = Verdict & { readonly pool: string };
 
 /** How closely names under this verdict are watched. */
 export const profileOf = (verdict: Verdict): DetectorProfile =>

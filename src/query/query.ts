@@ -6,7 +6,6 @@
  */
 import type { StreamMessage } from '../listen/contract.ts';
 import type { Datagram, DatagramSocket } from '../net/index.ts';
-import type { Verdict } from '../policy/index.ts';
 import { CD, messageId, RD, rcodeOf } from '../wire/index.ts';
 import type { Flight, WaitingList } from './flights.ts';
 import { giveLarge } from './large.ts';
@@ -60,7 +59,6 @@ export class Query {
 
   site: Site;
   group = -1;
-  verdict: Verdict | null = null;
   /** What the detector found, where the group only wants it recorded; null otherwise. */
   evidence: readonly string[] | null = null;
 
@@ -131,7 +129,6 @@ export class Query {
     this.wantsPadding = false;
     this.cookieLength = 0;
     this.group = -1;
-    this.verdict = null;
     this.evidence = null;
     this.rcode = -1;
     this.nextInFlight = null;

@@ -22,6 +22,8 @@ export class GroupView {
   readonly denyTunnels: boolean;
   readonly #audit: AuditLog;
   #tunnelEnding: Ending | null = null;
+  #lastVerdict: Verdict | null = null;
+  #lastEnding: Ending | null = null;
   readonly #byVerdict = new Map<Verdict, Ending>();
   readonly #byOutcome = new Map<OutcomeName, Ending>();
 
@@ -41,11 +43,15 @@ export class GroupView {
 
   /** How a query with this verdict ends when nothing else stops it. */
   ending(verdict: Verdict): Ending {
+    // Most queries of a group end like the one before.
+    if (verdict === this.#lastVerdict && this.#lastEnding !== null) return this.#lastEnding;
     let ending = this.#byVerdict.get(verdict);
     if (ending === undefined) {
       ending = this.#make(verdict);
       this.#byVerdict.set(verdict, ending);
     }
+    this.#lastVerdict = verdict;
+    this.#lastEnding = ending;
     return ending;
   }
 

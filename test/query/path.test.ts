@@ -212,6 +212,55 @@ describe('an allowed query', () => {
   });
 });
 
+describe('a kept answer', () => {
+  const rules = (more: string): string => `
+sets:
+  work:
+    reason: Needed.
+    allow:
+      - {name: www.example.com, cname: inspect}
+      - {name: cdn.example.org, expires: 2026-11-21T12:00:10Z}
+    deny: ${more}
+groups:
+  staff: {clients: [192.0.2.0/24], sets: [work]}
+`;
+  const chain = { answer: ['www.example.com 300 CNAME cdn.example.org', A('cdn.example.org')] };
+
+  test('is judged anew when a rule ends that its alias needed', async () => {
+    const house = new House(rules('[]'));
+    house.ask('www.example.com');
+    house.asked[0].answer(chain);
+    await house.heard();
+    house.pass(9_000);
+    expect(house.ask('www.example.com')?.answer).toHaveLength(2);
+    house.pass(1_000);
+    expect(house.ask('www.example.com')).toBeNull();
+    house.asked[1].answer(chain);
+    expect((await house.heard()).at(-1)).toMatchObject({ rcode: 'NXDOMAIN' });
+  });
+
+  test('is judged anew when the wall clock is set back or on', async () => {
+    const house = new House(rules('[]'), { startMs: Date.parse('2026-11-21T12:00:05Z') });
+    house.ask('www.example.com');
+    house.asked[0].answer(chain);
+    await house.heard();
+    expect(house.ask('www.example.com')?.answer).toHaveLength(2);
+    house.wallMs += 3_600_000;
+    expect(house.ask('www.example.com')).toBeNull();
+    house.wallMs -= 3_600_000;
+    expect(house.ask('www.example.com')?.answer).toHaveLength(2);
+  });
+
+  test('is not looked at for a query without RD, whatever was said of it before', async () => {
+    const house = new House(POLICY);
+    house.ask('www.example.com');
+    house.asked[0].answer({ answer: [A('www.example.com')] });
+    await house.heard();
+    for (let i = 0; i < 3; i++) expect(house.ask('www.example.com')?.answer).toHaveLength(1);
+    expect(house.ask('www.example.com', { rd: false })?.rcode).toBe('REFUSED');
+  });
+});
+
 describe('negative and failing upstreams', () => {
   const soa = 'example.com 900 SOA 60';
 
