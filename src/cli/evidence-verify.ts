@@ -7,28 +7,31 @@ import { plainText } from '../audit/index.ts';
 import { readVerifyingKey, verifySigned } from '../evidence/index.ts';
 
 interface Flags {
-  readonly key: string;
+  readonly key?: string;
   readonly signature?: string;
   readonly json?: boolean;
 }
 
 export const verifyEvidenceCommand = (): Command =>
   new Command('verify')
+    .exitOverride()
     .description('check the signature of a report, and that the page beside it is the one it speaks of')
     .argument('<report>', 'the JSON file of the report')
-    .requiredOption(
-      '-k, --key <file or hex>',
-      'public key of the signer, from elsewhere: PEM, or 64 hex digits',
-    )
+    .option('-k, --key <file or hex>', 'public key of the signer, from elsewhere: PEM, or 64 hex digits')
     .option('--signature <file>', 'the signature (default: the report with .sig behind it)')
     .option('--json', 'as JSON')
-    .action(verify);
+    // `evidence` has a --key and a --json too, and takes them wherever they stand.
+    .action((file: string, _flags: Flags, command: Command) => verify(file, command.optsWithGlobals()));
 
 function verify(file: string, flags: Flags): void {
   let key: KeyObject;
   let octets: Buffer;
   let signature: Buffer;
   try {
+    if (flags.key === undefined)
+      throw new Error(
+        'a signature is worth as much as its key: write --key and the public key of the signer',
+      );
     key = readKey(flags.key);
     octets = readFileSync(file);
     signature = readFileSync(flags.signature ?? `${file}.sig`);

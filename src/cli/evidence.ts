@@ -13,9 +13,9 @@ import { VERSION } from '../version.ts';
 import { Progress, readTime, requireLog } from './audit-flags.ts';
 import { readKeys } from './audit-verify.ts';
 import { verifyEvidenceCommand } from './evidence-verify.ts';
-import { printFaults, readSettings, type SettingsFlags, withSettings } from './settings-flags.ts';
+import { printFaults, readSettings, type SettingsFlags } from './settings-flags.ts';
 
-interface Flags extends SettingsFlags {
+interface Flags extends Pick<SettingsFlags, 'config' | 'policy' | 'audit'> {
   readonly from?: number;
   readonly to?: number;
   readonly key?: string;
@@ -29,29 +29,31 @@ const OUT = 'var/evidence';
 const PERIOD_MS = 30 * 86_400_000;
 
 export function evidenceCommand(): Command {
-  return (
-    withSettings(new Command('evidence'))
-      // `--key` means another key behind `verify`.
-      .enablePositionalOptions()
-      .description('write a report for a period: rules, exceptions, denials, alarms, integrity; signed')
-      .option(
-        '--from <time>',
-        'begin of the period: 2026-01-31, or 7d ago (default: 30 days before --to)',
-        readTime,
-      )
-      .option('--to <time>', 'its end, not included (default: now)', readTime)
-      .option('-k, --key <file or hex>', 'trusted first public keys of the log: a copy of keys.pub')
-      .option(
-        '--checkpoint <files...>',
-        'checkpoint lines kept elsewhere; without them a missing end may go unseen',
-      )
-      .option('--out <directory>', `where the files are written (default: ${OUT})`)
-      .option('--json', 'the report as JSON on standard output; files only with --out')
-      .option('--sign <file>', 'sign with this Ed25519 private key (PEM)')
-      .addCommand(verifyEvidenceCommand())
-      .action((flags: Flags) => evidence(flags))
-  );
+  return new Command('evidence')
+    .exitOverride()
+    .description('write a report for a period: rules, exceptions, denials, alarms, integrity; signed')
+    .option('-c, --config <file>', 'settings file (default: SALLYPORT_CONFIG, else ./sallyport.yaml)')
+    .option('-p, --policy <path>', 'policy file or directory instead of those of the settings', gather)
+    .option('--audit <directory>', 'where the log is (default: audit.directory of the settings)')
+    .option(
+      '--from <time>',
+      'begin of the period: 2026-01-31, or 7d ago (default: 30 days before --to)',
+      readTime,
+    )
+    .option('--to <time>', 'its end, not included (default: now)', readTime)
+    .option('-k, --key <file or hex>', 'trusted first public keys of the log: a copy of keys.pub')
+    .option(
+      '--checkpoint <files...>',
+      'checkpoint lines kept elsewhere; without them a missing end may go unseen',
+    )
+    .option('--out <directory>', `where the files are written (default: ${OUT})`)
+    .option('--json', 'the report as JSON on standard output; files only with --out')
+    .option('--sign <file>', 'sign with this Ed25519 private key (PEM)')
+    .addCommand(verifyEvidenceCommand())
+    .action((flags: Flags) => evidence(flags));
 }
+
+const gather = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 /** Something that was given cannot be used: exit 2. */
 class Unusable extends Error {}

@@ -9,7 +9,7 @@ export interface Control {
   readonly remark?: string;
 }
 
-const CONFIRM = 'mapping to be confirmed by the auditor';
+export const CONFIRM = 'mapping to be confirmed by the auditor';
 
 const waf: Control = { framework: 'WAF', ids: ['WAF-SOV-090'], remark: CONFIRM };
 const gdpr = (...ids: string[]): Control => ({ framework: 'GDPR', ids });

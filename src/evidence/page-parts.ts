@@ -1,6 +1,6 @@
 /** What every section of the page is made of: tables, times, numbers, marks, control ids. */
 import type { Listing, WordCount } from './bounded-table.ts';
-import { CONTROLS, type SectionName } from './controls.ts';
+import { CONFIRM, CONTROLS, type SectionName } from './controls.ts';
 import { html, type Markup, type Piece } from './markup.ts';
 
 /** `2026-11-21 09:10:11`: UTC, as the head of the page says. */
@@ -61,13 +61,16 @@ function leftOut(omitted: number, uncounted: number): Piece {
 }
 
 export function section(name: SectionName, title: string, content: Piece): Markup {
-  const controls = CONTROLS[name].map(
-    ({ framework, ids, ...rest }) =>
-      html`<span><b>${framework}</b> ${ids.join(', ')}${'remark' in rest ? ` (${rest.remark})` : ''}</span>`,
-  );
+  const controls = CONTROLS[name].map((control) => {
+    const { framework, ids } = control;
+    const dagger = 'remark' in control ? '†' : '';
+    return ids[0].startsWith(framework)
+      ? html`<span><b>${ids.join(', ')}</b>${dagger}</span>`
+      : html`<span><b>${framework}</b> ${ids.join(', ')}${dagger}</span>`;
+  });
   return html`<section id="${name}">
 <h2>${title}</h2>
-<p class="controls">${controls}</p>
+<p class="controls">${controls}<span>† ${CONFIRM}</span></p>
 ${content}</section>
 `;
 }

@@ -48,7 +48,7 @@ function alarms({ alarms: list, summary }: EvidenceReport): Markup {
   return section(
     'alarms',
     'Tunnel alarms',
-    html`<p>Names that looked like a data channel: ${plural(summary.alarms, 'client and domain', 'pairs of client and domain')}, ${plural(summary.alarmQueries, 'query', 'queries')}. The last column leads to the first record: <code>worker/seq</code>.</p>
+    html`<p>Names that looked like a data channel: ${plural(summary.alarms, 'pair of client and domain', 'pairs of client and domain')}, ${plural(summary.alarmQueries, 'query', 'queries')}. The last column leads to the first record: <code>worker/seq</code>.</p>
 ${table(
   list,
   [

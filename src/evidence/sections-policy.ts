@@ -1,4 +1,5 @@
 /** What may leave, who answers for it, to whom it goes, and for how long. */
+import { basename } from 'node:path';
 import { html, type Markup, type Piece } from './markup.ts';
 import { type Column, day, mark, number, plural, section, type Tone, table, time } from './page-parts.ts';
 import type { EvidenceReport } from './report.ts';
@@ -10,7 +11,7 @@ export const policySections = (report: EvidenceReport): Markup =>
 const RULE: Column<RuleRow> = {
   title: 'Rule',
   kind: 'name',
-  cell: ({ id, file, line }) => html`${id}<br><span class="faint">${file}:${line}</span>`,
+  cell: ({ id, file, line }) => html`${id}<br><span class="faint">${basename(file)}:${line}</span>`,
 };
 const NAMES: Column<RuleRow> = {
   title: 'Names',
