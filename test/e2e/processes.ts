@@ -67,6 +67,8 @@ export interface ServeOptions {
   /** More of sallyport.yaml, as text. */
   readonly settings?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Network namespace to run in; its addresses and ports are then out of reach of this process. */
+  readonly namespace?: string;
 }
 
 /** One running Sallyport in a directory of its own. */
@@ -100,7 +102,12 @@ export class Serving {
     args.push('-u', options.upstream ?? '127.0.0.1:9', '--audit', join(directory, 'audit'));
     args.push('--workers', String(options.workers ?? 1), '--io', options.io ?? 'auto');
     for (const [path, value] of Object.entries(options.set ?? {})) args.push('--set', `${path}=${value}`);
-    const child = spawn(process.execPath, args, {
+    // `ip netns exec` becomes the program it starts, so the child's id is Sallyport's own.
+    const command =
+      options.namespace === undefined
+        ? [process.execPath, ...args]
+        : ['ip', 'netns', 'exec', options.namespace, process.execPath, ...args];
+    const child = spawn(command[0], command.slice(1), {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...options.env },
     });
