@@ -128,7 +128,7 @@ function report(flags: Flags, nowMs: number): void {
     const endings = signingKey === null ? '.html and .json' : '.html, .json and .json.sig';
     console.log(plainText(`${join(out, base)}${endings}`));
     console.log(
-      `${made.summary.queries} queries, ${made.summary.denied} denied, ${made.summary.alarms} alarms, ${made.firstSeen.destinations} first-seen destinations.`,
+      `queries ${made.summary.queries}, denied ${made.summary.denied}, alarms ${made.summary.alarms}, first-seen destinations ${made.firstSeen.destinations}`,
     );
     if (!made.integrity.ok) console.log('The log is NOT whole; the report says where.');
   }

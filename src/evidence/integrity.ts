@@ -33,10 +33,12 @@ export function integrityOf({ report, hasKeys, checkpointCount, unread }: Integr
   const checkpoints = workers.reduce((sum, one) => sum + one.checkpoints, 0);
   const uncovered = workers.reduce((sum, one) => sum + Math.max(0, one.lastRecord - one.lastSigned), 0);
   const verified = [
-    `Every octet of ${segments} segments of ${workers.length} workers was hashed and compared with the tree that ${checkpoints} signed checkpoints state; records are numbered without a hole (${records} records in all, of the period and before).`,
+    `Every octet of the log was hashed and compared with the tree that its signed checkpoints state, and records are numbered without a hole: workers ${workers.length}, segments ${segments}, checkpoints ${checkpoints}, records ${records} (of the whole log, not of the period alone).`,
     ...(hasKeys ? ['The chain of signing keys begins with the trusted key that was given with --key.'] : []),
     ...(checkpointCount > 0
-      ? [`The log holds what ${checkpointCount} checkpoints kept elsewhere (--checkpoint) say of it.`]
+      ? [
+          `The log agrees with the checkpoints kept elsewhere that were given with --checkpoint (lines: ${checkpointCount}). Nothing up to the newest of them is missing.`,
+        ]
       : []),
   ];
   const notVerified = [

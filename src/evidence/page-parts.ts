@@ -7,6 +7,10 @@ import { html, type Markup, type Piece } from './markup.ts';
 export const time = (text: string | null): string =>
   text === null || text === '' ? '–' : text.slice(0, 19).replace('T', ' ');
 
+/** First and last of something, one below the other. */
+export const span = ({ first, last }: { readonly first: string; readonly last: string }): Piece =>
+  first === last ? time(first) : html`${time(first)}<br>${time(last)}`;
+
 export const day = (text: string | null): string => (text === null ? '–' : text.slice(0, 10));
 
 /** `1 234 567`, with narrow spaces that do not break. */

@@ -11,7 +11,7 @@ export function integritySection({ integrity }: EvidenceReport): Markup {
     html`<p>${ok ? mark('whole', 'good') : mark('not whole', 'bad')}</p>
 ${unread === null ? '' : html`<p>Reading stopped: ${unread}. Records behind that place are not in this report.</p>`}
 ${verified.length === 0 ? '' : html`<h3>What was verified</h3>\n${bullets(verified)}`}
-<h3>What was not</h3>
+<h3>What was not verified</h3>
 ${bullets(notVerified)}
 ${
   faults.rows.length === 0

@@ -1,6 +1,6 @@
 /** What was stopped, what looked like a leak, what was new, and where the log itself has gaps. */
 import { html, type Markup } from './markup.ts';
-import { type Column, mark, number, plural, section, table, time, words } from './page-parts.ts';
+import { type Column, mark, number, plural, section, span, table, time, words } from './page-parts.ts';
 import type { EvidenceReport } from './report.ts';
 
 export const activitySections = (report: EvidenceReport): Markup =>
@@ -11,15 +11,10 @@ const QUERIES: Column<{ readonly queries: number }> = {
   kind: 'number',
   cell: ({ queries }) => number(queries),
 };
-const FIRST: Column<{ readonly first: string }> = {
-  title: 'First',
+const SPAN: Column<{ readonly first: string; readonly last: string }> = {
+  title: 'First, last',
   kind: 'time',
-  cell: ({ first }) => time(first),
-};
-const LAST: Column<{ readonly last: string }> = {
-  title: 'Last',
-  kind: 'time',
-  cell: ({ last }) => time(last),
+  cell: span,
 };
 
 function denied({ denied: list, summary }: EvidenceReport): Markup {
@@ -36,8 +31,7 @@ ${table(
     { title: 'Groups', kind: 'text', cell: ({ groups }) => words(groups) },
     { title: 'Cause', kind: 'text', cell: ({ causes }) => words(causes) },
     { title: 'Names, for example', kind: 'name', cell: ({ names }) => names.join(', ') },
-    FIRST,
-    LAST,
+    SPAN,
   ],
   'Nothing was denied.',
 )}`,
@@ -67,8 +61,7 @@ ${table(
       kind: 'text',
       cell: ({ evidence }) => evidence.map((line, i) => (i === 0 ? line : html`<br>${line}`)),
     },
-    FIRST,
-    LAST,
+    SPAN,
     { title: 'Record', kind: 'number', cell: ({ worker, seq }) => `${worker}/${seq}` },
   ],
   'The detector raised no alarm.',
@@ -93,7 +86,7 @@ ${table(
   list,
   [
     { title: 'Domain', kind: 'name', cell: ({ domain }) => domain },
-    FIRST,
+    { title: 'First', kind: 'time', cell: ({ first }) => time(first) },
     QUERIES,
     { title: 'Groups', kind: 'text', cell: ({ groups }) => words(groups) },
     { title: 'Rules', kind: 'name', cell: ({ rules }) => words(rules) },
@@ -126,8 +119,7 @@ ${table(
     { title: 'Verdict', kind: 'plain', cell: ({ verdict }) => verdict },
     { title: 'Cause', kind: 'plain', cell: ({ cause }) => cause },
     QUERIES,
-    FIRST,
-    LAST,
+    SPAN,
   ],
   'None.',
 )}`,

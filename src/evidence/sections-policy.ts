@@ -1,7 +1,18 @@
 /** What may leave, who answers for it, to whom it goes, and for how long. */
 import { basename } from 'node:path';
 import { html, type Markup, type Piece } from './markup.ts';
-import { type Column, day, mark, number, plural, section, type Tone, table, time } from './page-parts.ts';
+import {
+  type Column,
+  day,
+  mark,
+  number,
+  plural,
+  section,
+  span,
+  type Tone,
+  table,
+  time,
+} from './page-parts.ts';
 import type { EvidenceReport } from './report.ts';
 import type { ExceptionRow, ExceptionState, Processor, RuleRow } from './rules.ts';
 
@@ -107,7 +118,7 @@ function exceptions({ exceptions: list }: EvidenceReport): Markup {
     { title: 'Ends', kind: 'time', cell: ({ expires }) => time(expires) },
     { title: 'State', kind: 'plain', cell: ({ state }) => mark(state, STATE_TONES[state]) },
     USED,
-    { title: 'Asked after its end', kind: 'number', cell: ({ queriesAfterEnd }) => number(queriesAfterEnd) },
+    { title: 'Denied since', kind: 'number', cell: ({ queriesAfterEnd }) => number(queriesAfterEnd) },
   ];
   return section(
     'exceptions',
@@ -131,8 +142,7 @@ ${table(
     { title: 'Rule', kind: 'name', cell: ({ rule }) => rule },
     { title: 'Reason recorded', kind: 'text', cell: ({ reason }) => reason },
     { title: 'Queries', kind: 'number', cell: ({ queries }) => number(queries) },
-    { title: 'First', kind: 'time', cell: ({ first }) => time(first) },
-    { title: 'Last', kind: 'time', cell: ({ last }) => time(last) },
+    { title: 'First, last', kind: 'time', cell: span },
   ],
   'None: every rule that the log names is in this policy, with the same reason.',
 )}`,

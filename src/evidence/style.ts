@@ -15,7 +15,7 @@ export const STYLE = `
 }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
-main { max-width: 76rem; margin: 0 auto; padding: 2rem 1.5rem 4rem; }
+main { max-width: 84rem; margin: 0 auto; padding: 2rem 1.5rem 4rem; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .25rem; }
 h2 { font-size: 1.25rem; line-height: 1.3; margin: 0 0 .4rem; }
 h3 { font-size: 1rem; margin: 1.4rem 0 .4rem; }
@@ -28,7 +28,7 @@ section { margin-top: 2.6rem; padding-top: 1.2rem; border-top: 1px solid var(--l
 .verdict p { margin: 0; }
 .verdict.good { color: var(--good); background: var(--good-panel); border-color: var(--good); }
 .verdict.bad { color: var(--bad); background: var(--bad-panel); border-color: var(--bad); }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .75rem; margin: 1.2rem 0; padding: 0; }
+.figures { display: grid; grid-template-columns: repeat(4, 1fr); gap: .75rem; margin: 1.2rem 0; padding: 0; }
 .figures div { padding: .7rem .9rem; background: var(--panel); border-radius: 6px; }
 .figures dt { color: var(--faint); font-size: .85rem; }
 .figures dd { margin: 0; font-size: 1.45rem; font-variant-numeric: tabular-nums; }
@@ -38,19 +38,20 @@ nav ol { columns: 2; margin: .6rem 0 0; padding-left: 1.4rem; }
 .controls b { font-weight: 600; }
 .wide { overflow-x: auto; margin: .8rem 0; }
 table { border-collapse: collapse; width: 100%; font-size: .86rem; line-height: 1.4; }
-th, td { text-align: left; vertical-align: top; padding: .4rem .9rem .4rem 0; border-bottom: 1px solid var(--line); }
+th, td { text-align: left; vertical-align: top; padding: .4rem 1rem .4rem 0; border-bottom: 1px solid var(--line); }
 th { color: var(--faint); font-weight: 600; white-space: nowrap; }
 td { overflow-wrap: break-word; }
-td.name { font-family: ui-monospace, monospace; font-size: .82rem; min-width: 9rem; max-width: 22rem; overflow-wrap: anywhere; }
-td.text { min-width: 11rem; max-width: 26rem; overflow-wrap: anywhere; }
+td.name { font-family: ui-monospace, monospace; font-size: .95em; min-width: 14.5em; max-width: 26em; overflow-wrap: anywhere; }
+td.text { min-width: 13.5em; max-width: 30em; overflow-wrap: anywhere; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.time { white-space: nowrap; font-variant-numeric: tabular-nums; }
 code { font-family: ui-monospace, monospace; font-size: .88em; overflow-wrap: anywhere; }
-.mark { display: inline-block; padding: 0 .45em; border-radius: 4px; font-size: .8rem; font-weight: 600; white-space: nowrap; color: var(--faint); background: var(--panel); }
+.mark { display: inline-block; padding: 0 .45em; border-radius: 4px; font-size: .92em; font-weight: 600; white-space: nowrap; color: var(--faint); background: var(--panel); }
 .mark.bad { color: var(--bad); background: var(--bad-panel); }
 .mark.warn { color: var(--warn); background: var(--warn-panel); }
 .mark.good { color: var(--good); background: var(--good-panel); }
-@media (max-width: 40rem) { nav ol { columns: 1; } main { padding: 1.2rem 1rem 3rem; } }
+td:last-child, th:last-child { padding-right: 0; }
+@media (max-width: 40rem) { .figures { grid-template-columns: 1fr 1fr; } nav ol { columns: 1; } main { padding: 1.2rem 1rem 3rem; } }
 @page { size: A4 landscape; margin: 14mm 12mm; }
 @media print {
   :root {

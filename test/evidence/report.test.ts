@@ -30,7 +30,7 @@ describe('a report', () => {
   test('says where it is, and what it adds up to', () => {
     expect(ran).toMatchObject({ code: 0, errors: '' });
     expect(ran.out).toContain(`${NAME}.html and .json`);
-    expect(ran.out).toContain(`${QUERIES} queries, 14 denied, 1 alarms, 4 first-seen destinations`);
+    expect(ran.out).toContain(`queries ${QUERIES}, denied 14, alarms 1, first-seen destinations 4`);
   });
 
   test('counts the period and nothing outside it', () => {
