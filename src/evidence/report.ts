@@ -7,8 +7,8 @@ import type { RuleSections } from './rules.ts';
 
 /** Tallies by word as lists, most frequent first. */
 type Tallied<Row, Names extends keyof Row> = Omit<Row, Names> & Readonly<Record<Names, readonly WordCount[]>>;
-export type DestinationRow = Tallied<Destination, 'groups' | 'causes'>;
-export type FirstSeenRow = Tallied<FirstSeen, 'groups' | 'rules'>;
+type DestinationRow = Tallied<Destination, 'groups' | 'causes'>;
+type FirstSeenRow = Tallied<FirstSeen, 'groups' | 'rules'>;
 
 export interface EvidenceReport extends RuleSections {
   readonly format: 'sallyport evidence 1';

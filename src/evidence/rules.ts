@@ -47,13 +47,13 @@ export interface ExceptionRow extends RuleRow {
   readonly queriesAfterEnd: number;
 }
 
-export interface ProcessorRow extends Processor {
+interface ProcessorRow extends Processor {
   readonly rules: readonly string[];
   readonly rulesOmitted: number;
   readonly queries: number;
 }
 
-export interface UnknownRuleRow {
+interface UnknownRuleRow {
   readonly rule: string;
   readonly reason: string;
   readonly queries: number;

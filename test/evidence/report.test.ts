@@ -4,7 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { segmentFiles } from '../audit/fixture.ts';
-import { type Case, FROM, HOSTILE_REASON, makeLog, QUERIES, TO, writeSettings } from './fixture.ts';
+import {
+  type Case,
+  FROM,
+  HOSTILE_EVIDENCE,
+  HOSTILE_NAME,
+  HOSTILE_REASON,
+  makeLog,
+  QUERIES,
+  TO,
+  writeSettings,
+} from './fixture.ts';
 import { type Ran, run, runFor } from './run.ts';
 
 let made: Case;
@@ -221,11 +231,18 @@ describe('a report', () => {
     const tags = page.match(/<[^>]*>/g) ?? [];
     expect(tags.length).toBeGreaterThan(300);
     expect(tags.filter((tag) => /\s(on\w+|src|srcset|style)\s*=/i.test(tag))).toEqual([]);
-    expect(page).toContain(
-      HOSTILE_REASON.replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;'),
-    );
     expect(page).toContain('prefers-color-scheme: dark');
     expect(page).toContain('@media print');
+  });
+
+  test('shows what strangers wrote as text', () => {
+    for (const hostile of [HOSTILE_REASON, HOSTILE_EVIDENCE, HOSTILE_NAME])
+      expect(page).not.toContain(hostile);
+    expect(page).toContain('&lt;script&gt;alert(&quot;reason&quot;)&lt;/script&gt;');
+    expect(page).toContain('&lt;svg onload=alert(1)&gt; &amp; &#39;\\u202e\\u001b[2J');
+    expect(page).toContain(
+      '&lt;img\\032src=x\\032onerror=alert\\(1\\)&gt;.hostile-\\&quot;quoted\\&quot;.example',
+    );
   });
 
   test('is the same when it is made again', async () => {
