@@ -7,35 +7,70 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import {
+  type Block,
   type Charge,
   createFastPath,
+  type Alarm as DetectAlarm,
   type DetectMemory,
   type FastPath,
   type Verdict,
 } from './detect/index.ts';
+import { addressText } from './net/index.ts';
 import type { Alarm, Detector, DetectorProfile } from './query/index.ts';
+import type { FoundVerdict } from './verdicts.ts';
 import type { Question } from './wire/index.ts';
 
 /** Charges of one batch at most; at one batch in 50 ms that is 80,000 a second and thread. */
 const BATCH_LENGTH_MAX = 4096;
 const SEND_EVERY_MS = 50;
+/** Verdicts told in a second at most: forged clients can reach one with every query. */
+const VERDICTS_PER_SECOND = 50;
+const IPV6_LENGTH = 16;
 
 /** What a data thread sends to the detector thread. */
-export type ChargeBatch = readonly { readonly charge: Charge; readonly zone: string }[];
+export type ChargeBatch = readonly ChargeOf[];
+
+interface ChargeOf {
+  readonly charge: Charge;
+  readonly zone: string;
+  readonly client: string;
+}
+
+/** What the detector thread sends to a data thread. */
+export type ToThread =
+  | { readonly verdict: Verdict; readonly zone: string }
+  /** A block that was ended by hand: its evidence is not shown again. */
+  | { readonly release: Block };
+
+export interface ThreadDetectorOptions {
+  readonly memory: DetectMemory;
+  /** Of all hashes over names and addresses. */
+  readonly seed: number;
+  /** For rules that name none. */
+  readonly profile: DetectorProfile;
+  /** To the detector thread. */
+  readonly port: MessagePort;
+  /** Told of each verdict of the fast path, once, when it is reached; never for the queries that it denies later. */
+  readonly onVerdict: (found: FoundVerdict) => void;
+}
 
 export class ThreadDetector implements Detector {
   readonly #fast: FastPath;
   #port: MessagePort;
   readonly #defaultProfile: DetectorProfile;
-  #batch: { charge: Charge; zone: string }[] = [];
+  readonly #onVerdict: (found: FoundVerdict) => void;
+  #batch: ChargeOf[] = [];
   readonly #timer: NodeJS.Timeout;
-  /** Charges that found their batch full. */
+  /** Charges that found their batch full, and verdicts beyond what is told in a second. Both hold all the same. */
   dropped = 0;
+  #toldSecond = 0;
+  #toldCount = 0;
 
-  constructor(memory: DetectMemory, seed: number, profile: DetectorProfile, port: MessagePort) {
+  constructor({ memory, seed, profile, port, onVerdict }: ThreadDetectorOptions) {
     this.#fast = createFastPath({ memory, seed });
     this.#port = port;
     this.#defaultProfile = profile;
+    this.#onVerdict = onVerdict;
     this.#timer = setInterval(() => this.#send(), SEND_EVERY_MS);
     this.#timer.unref();
     this.#listen();
@@ -49,9 +84,10 @@ export class ThreadDetector implements Detector {
   }
 
   #listen(): void {
-    this.#port.on('message', ({ verdict, zone }: { verdict: Verdict; zone: string }) =>
-      this.#fast.apply(verdict, zone),
-    );
+    this.#port.on('message', (message: ToThread) => {
+      if ('verdict' in message) this.#fast.apply(message.verdict, message.zone);
+      else this.#fast.release(message.release, Date.now());
+    });
     this.#port.unref();
   }
 
@@ -66,11 +102,15 @@ export class ThreadDetector implements Detector {
     profile: DetectorProfile,
     nowMs: number,
   ): Alarm | null {
-    const held = this.#fast.check(question, client, clientLength, nowMs, this.#profileOf(profile));
-    if (held !== null) return held;
-    const { charge } = this.#fast;
-    if (charge.bits > 0 || charge.sharedBits > 0) this.#keep(charge, question);
-    return null;
+    const fast = this.#fast;
+    const { alarms } = fast.counters;
+    const alarm = fast.check(question, client, clientLength, nowMs, this.#profileOf(profile));
+    const { charge } = fast;
+    if (alarm === null) {
+      if (charge.bits > 0 || charge.sharedBits > 0)
+        this.#keep(charge, question, clientText(client, clientLength));
+    } else if (fast.counters.alarms > alarms) this.#tell(alarm, clientText(client, clientLength), nowMs);
+    return alarm;
   }
 
   observe(
@@ -83,7 +123,7 @@ export class ThreadDetector implements Detector {
     answers: number,
     nowMs: number,
   ): void {
-    this.#fast.observe(
+    const alarm = this.#fast.observe(
       question,
       client,
       clientLength,
@@ -93,6 +133,7 @@ export class ThreadDetector implements Detector {
       octets,
       answers,
     );
+    if (alarm !== null) this.#tell(alarm, clientText(client, clientLength), nowMs);
   }
 
   close(): void {
@@ -105,13 +146,47 @@ export class ThreadDetector implements Detector {
     return profile === 'default' ? this.#defaultProfile : profile;
   }
 
-  #keep(charge: Charge, question: Question): void {
+  #tell(
+    { rule, scope, zone, scoreBits, limitBits, untilMs, evidence }: DetectAlarm,
+    client: string,
+    nowMs: number,
+  ): void {
+    const second = Math.floor(nowMs / 1000);
+    if (second !== this.#toldSecond) {
+      this.#toldSecond = second;
+      this.#toldCount = 0;
+    }
+    if (this.#toldCount === VERDICTS_PER_SECOND) {
+      this.dropped++;
+      return;
+    }
+    this.#toldCount++;
+    const { clientA, clientB, zoneA, zoneB } = this.#fast.charge;
+    const verdict: Verdict = {
+      scope,
+      action: 'block',
+      rule,
+      clientA,
+      clientB,
+      zoneA,
+      zoneB,
+      scoreBits,
+      limitBits,
+      firstSeenMs: nowMs,
+      decidedAtMs: nowMs,
+      untilMs,
+      evidence,
+    };
+    this.#onVerdict({ verdict, zone, client });
+  }
+
+  #keep(charge: Charge, question: Question, client: string): void {
     if (this.#batch.length === BATCH_LENGTH_MAX) {
       this.dropped++;
       return;
     }
     // The fast path fills the same charge anew for each query.
-    this.#batch.push({ charge: { ...charge }, zone: this.#fast.zoneText(question) });
+    this.#batch.push({ charge: { ...charge }, zone: this.#fast.zoneText(question), client });
   }
 
   #send(): void {
@@ -120,4 +195,12 @@ export class ThreadDetector implements Detector {
     this.#batch = [];
     this.#port.postMessage(batch);
   }
+}
+
+/** The client as the detector knows it: an IPv6 client by its /64. */
+function clientText(client: Uint8Array, clientLength: number): string {
+  if (clientLength !== IPV6_LENGTH) return addressText(client, clientLength);
+  const network = new Uint8Array(IPV6_LENGTH);
+  network.set(client.subarray(0, IPV6_LENGTH / 2));
+  return `${addressText(network, IPV6_LENGTH)}/64`;
 }

@@ -1,19 +1,18 @@
 /** The detector thread as the control thread has it: started, connected to data threads, saved, ended. */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { Log } from './control/index.ts';
-import type { DetectMemory, Verdict } from './detect/index.ts';
+import type { DetectMemory } from './detect/index.ts';
 import type { DetectorStart, FromDetector, ToDetector } from './detector.ts';
 import { openDetectorState, saveDetectorState } from './detector-state.ts';
+import { type FoundVerdict, Verdicts } from './verdicts.ts';
 
 const SAVE_EVERY_MS = 10 * 60_000;
-/** Verdicts kept for `/api/state`; all of them stand in the log. */
-const VERDICTS_MAX = 1000;
 const RESTART_AFTER_MS = 1000;
 
 export class Detection {
   readonly seed: number;
   readonly memory: DetectMemory;
-  readonly verdicts: { readonly zone: string; readonly verdict: Verdict }[] = [];
+  readonly verdicts: Verdicts;
   readonly #directory: string;
   readonly #log: Log;
   readonly #timer: NodeJS.Timeout;
@@ -33,6 +32,7 @@ export class Detection {
     this.seed = seed;
     this.memory = memory;
     this.#slow = slow;
+    this.verdicts = new Verdicts(memory, seed, (block) => this.#tell({ kind: 'release', block }));
     this.#worker = this.#start();
     this.#timer = setInterval(() => this.#tell({ kind: 'save' }), SAVE_EVERY_MS);
     this.#timer.unref();
@@ -78,9 +78,13 @@ export class Detection {
       this.#save();
       return;
     }
-    const { verdict, zone } = message;
-    this.verdicts.push({ zone, verdict });
-    if (this.verdicts.length > VERDICTS_MAX) this.verdicts.shift();
+    this.note(message.found);
+  }
+
+  /** Takes up a verdict of the detector thread or of a data thread. Clients are not named in the log: that is the audit's. */
+  note(found: FoundVerdict): void {
+    if (!this.verdicts.note(found)) return;
+    const { zone, verdict } = found;
     const { scope, action, rule, scoreBits, untilMs, evidence } = verdict;
     const until = new Date(untilMs).toISOString();
     this.#log.warn(

@@ -4,13 +4,14 @@
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import {
+  type Block,
   createFastPath,
   createSlowView,
   type DetectMemory,
   type SlowState,
-  type Verdict,
 } from './detect/index.ts';
-import type { ChargeBatch } from './detection.ts';
+import type { ChargeBatch, ToThread } from './detection.ts';
+import type { FoundVerdict } from './verdicts.ts';
 
 export interface DetectorStart {
   readonly memory: DetectMemory;
@@ -21,11 +22,13 @@ export interface DetectorStart {
 export type ToDetector =
   /** A data thread's end of a channel. */
   | { readonly kind: 'thread'; readonly port: MessagePort }
+  /** This block was ended by hand. */
+  | { readonly kind: 'release'; readonly block: Block }
   | { readonly kind: 'save' }
   | { readonly kind: 'stop' };
 
 export type FromDetector =
-  | { readonly kind: 'verdict'; readonly verdict: Verdict; readonly zone: string }
+  | { readonly kind: 'verdict'; readonly found: FoundVerdict }
   | { readonly kind: 'state'; readonly state: SlowState };
 
 const { memory, seed, state } = workerData as DetectorStart;
@@ -40,6 +43,10 @@ parentPort?.on('message', (message: ToDetector) => {
       message.port.on('message', takeCharges);
       message.port.on('close', () => ports.splice(ports.indexOf(message.port), 1));
       return;
+    case 'release':
+      slow.release(message.block);
+      tellThreads({ release: message.block });
+      return;
     case 'save':
       say({ kind: 'state', state: slow.save() });
       return;
@@ -51,13 +58,17 @@ parentPort?.on('message', (message: ToDetector) => {
 });
 
 function takeCharges(batch: ChargeBatch): void {
-  for (const { charge, zone } of batch) {
+  for (const { charge, zone, client } of batch) {
     const verdict = slow.note(charge, zone);
     if (verdict === null) continue;
     fast.apply(verdict, zone);
-    for (const port of ports) port.postMessage({ verdict, zone });
-    say({ kind: 'verdict', verdict, zone });
+    tellThreads({ verdict, zone });
+    say({ kind: 'verdict', found: { verdict, zone, client } });
   }
+}
+
+function tellThreads(message: ToThread): void {
+  for (const port of ports) port.postMessage(message);
 }
 
 function say(message: FromDetector): void {

@@ -15,6 +15,8 @@ import {
   type ExplainQuestion,
   type ExplainResult,
   type Log,
+  type ReleaseAnswer,
+  type ReleaseQuestion,
   type ReloadResult,
   type Stop,
   startControl,
@@ -33,6 +35,7 @@ import { type LoadedPolicy, loadPolicy } from './policy-loading.ts';
 import { createRateTable } from './query/index.ts';
 import type { AuditState, FromWorker, Listening, ToWorker, WorkerStart } from './thread-messages.ts';
 import type { UpstreamServerState } from './upstream/index.ts';
+import type { ShownVerdict } from './verdicts.ts';
 import { VERSION } from './version.ts';
 
 const RESTART_AFTER_MS = 100;
@@ -366,6 +369,9 @@ export class Service {
         if (message.upstreams.length > 0) thread.upstreams = message.upstreams;
         thread.audit = message.audit;
         return;
+      case 'verdict':
+        this.#detection?.note(message.found);
+        return;
       case 'log':
         this.#log[message.level](message.fields, message.message);
     }
@@ -427,6 +433,8 @@ export class Service {
       state: () => this.#state(),
       reload: () => this.reload(),
       explain: (question) => this.#explain(question),
+      verdicts: () => this.#verdicts(),
+      release: (asked) => this.#release(asked),
       metrics: async () => ({
         contentType: this.#exposition.contentType,
         body: await this.#exposition.render(),
@@ -452,7 +460,7 @@ export class Service {
       addresses: this.addresses,
       ready: this.#unready().length === 0,
       policy: { generation: compiled.generation, files, rules: ruleCount, groups: policy.groups },
-      verdicts: this.#detection?.verdicts ?? [],
+      verdicts: this.#verdicts(),
       workers: this.#threads.map(({ worker, ready, generation, audit, engine, upstreams }) => ({
         worker,
         ready,
@@ -462,6 +470,27 @@ export class Service {
         upstreams,
       })),
     };
+  }
+
+  #verdicts(): readonly ShownVerdict[] {
+    return this.#detection?.verdicts.list(Date.now()) ?? [];
+  }
+
+  #release(asked: ReleaseQuestion): ReleaseAnswer {
+    if (this.#detection === null)
+      return {
+        ok: false,
+        status: 404,
+        fault: 'the tunnel detector is off (detect.enabled): nothing is held',
+      };
+    const outcome = this.#detection.verdicts.release(asked, Date.now());
+    if (!outcome.ok) return outcome;
+    const { released, stillHeld } = outcome;
+    this.#log.info(
+      { released: released.length, stillHeld: stillHeld.length },
+      'a tunnel verdict was released by hand',
+    );
+    return { ok: true, answer: { released, stillHeld } };
   }
 
   #explain({ name, type, client }: ExplainQuestion): ExplainResult {

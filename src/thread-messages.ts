@@ -5,6 +5,7 @@ import type { Settings } from './config/index.ts';
 import type { DetectMemory } from './detect/index.ts';
 import type { CompiledPolicy } from './policy/index.ts';
 import type { UpstreamServerState } from './upstream/contract.ts';
+import type { FoundVerdict } from './verdicts.ts';
 
 /** What a worker is started with; structured-cloned, so plain data and shared memory only. */
 export interface WorkerStart {
@@ -43,6 +44,8 @@ export type FromWorker =
     }
   | { readonly kind: 'policy-in-force'; readonly generation: number }
   | { readonly kind: 'state'; readonly upstreams: readonly UpstreamServerState[]; readonly audit: AuditState }
+  /** The fast path has reached a verdict; told once, not for each query that it denies. */
+  | { readonly kind: 'verdict'; readonly found: FoundVerdict }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly fields: object; readonly message: string };
 
 export interface AuditState {

@@ -67,12 +67,13 @@ class DataThread {
     this.#detector =
       detect === null
         ? null
-        : new ThreadDetector(
-            detect.memory,
-            start.compiled.hashSeed,
-            start.settings.detect.profile,
-            detect.port,
-          );
+        : new ThreadDetector({
+            memory: detect.memory,
+            seed: start.compiled.hashSeed,
+            profile: start.settings.detect.profile,
+            port: detect.port,
+            onVerdict: (found) => this.#say({ kind: 'verdict', found }),
+          });
     this.#cache = new ResponseCache(Math.floor(start.settings.cache.memory / start.workerCount));
   }
 

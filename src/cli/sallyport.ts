@@ -11,18 +11,20 @@ import { huntCommand } from './hunt.ts';
 import { policyJudge } from './policy-judge.ts';
 import { queryCommand } from './query.ts';
 import { serveCommand } from './serve.ts';
+import { releaseCommand, verdictsCommand } from './verdicts.ts';
 
 const program = new Command('sallyport')
   .description(
     'A DNS resolver that filters egress: allow-lists with reasons, tunnel detection, a complete audit.',
   )
   .version(VERSION, '-V, --version')
-  .showHelpAfterError('(sallyport --help lists the commands)')
   .addCommand(serveCommand())
   .addCommand(checkCommand())
   .addCommand(explainCommand())
   .addCommand(queryCommand())
   .addCommand(huntCommand({ loadPolicy: policyJudge }))
+  .addCommand(verdictsCommand())
+  .addCommand(releaseCommand())
   .addCommand(auditCommand())
   .addCommand(evidenceCommand())
   .addCommand(demoCommand())
@@ -34,8 +36,14 @@ const program = new Command('sallyport')
         const versions = { sallyport: VERSION, node: process.versions.node };
         console.log(json ? JSON.stringify(versions) : VERSION);
       }),
-  )
-  .exitOverride();
+  );
+
+/** Wrong arguments are told from faults by their exit code, in every command and the commands below it. */
+function throwWhatIsWrong(command: Command): void {
+  command.exitOverride().showHelpAfterError('(--help explains the arguments)');
+  for (const below of command.commands) throwWhatIsWrong(below);
+}
+throwWhatIsWrong(program);
 
 try {
   await program.parseAsync();

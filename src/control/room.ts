@@ -29,6 +29,18 @@ export type ExplainResult =
   | { readonly ok: true; readonly answer: unknown }
   | { readonly ok: false; readonly fault: string };
 
+/** What `POST /api/release` names, not yet checked; at least one of the two. */
+export interface ReleaseQuestion {
+  /** Address of a client, or null for every client. */
+  readonly client: string | null;
+  readonly zone: string | null;
+}
+
+/** `answer` is written as JSON as it is; `fault` says what is wrong, with the status that suits it. */
+export type ReleaseAnswer =
+  | { readonly ok: true; readonly answer: unknown }
+  | { readonly ok: false; readonly status: 400 | 404; readonly fault: string };
+
 export interface ControlRoom {
   /** Whether the threads run: false asks a supervisor to start the process anew. A full disk is no reason for that. */
   alive(): boolean;
@@ -41,5 +53,9 @@ export interface ControlRoom {
   /** Reads the policies again. Does not throw: what is wrong is in the result. */
   reload(): Promise<ReloadResult>;
   explain(question: ExplainQuestion): ExplainResult;
+  /** Verdicts of the tunnel detector, the newest first. */
+  verdicts(): readonly unknown[];
+  /** Ends a verdict by hand. */
+  release(question: ReleaseQuestion): ReleaseAnswer;
   metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
 }

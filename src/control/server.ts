@@ -7,6 +7,8 @@
  *   GET  /metrics             text exposition format
  *   GET  /api/state           what runs, as JSON
  *   GET  /explain?name=…&type=…&client=…    which rules compete for a name, as JSON
+ *   GET  /api/verdicts        verdicts of the tunnel detector, as JSON
+ *   POST /api/release         ends a verdict: {"client": …, "zone": …}, one of them or both
  *   POST /reload              reads the policies again; 422 with every fault when the old one stays
  *
  * It shares the process with the guard of a network, so it is held small: every length, count and time has a bound, and
@@ -144,9 +146,9 @@ function createHandler({ token, log }: ControlOptions, room: ControlRoom) {
         allow: route.method === 'GET' ? 'GET, HEAD' : route.method,
       });
     }
-    if (!(await readWhole(request)))
-      return fault(413, `the body is longer than ${CONTROL_LIMITS.bodyLength} octets`);
-    return await route.answer(url.searchParams, request);
+    const body = await readWhole(request);
+    if (body === null) return fault(413, `the body is longer than ${CONTROL_LIMITS.bodyLength} octets`);
+    return await route.answer(url.searchParams, request, body);
   }
 }
 
@@ -160,20 +162,22 @@ function parseTarget(target: string | undefined): URL | null {
   }
 }
 
-/** Reads and forgets the body, since no request has one that matters; false once it is too long. */
-async function readWhole(request: IncomingMessage): Promise<boolean> {
-  if (Number(request.headers['content-length'] ?? 0) > CONTROL_LIMITS.bodyLength) return false;
+/** The body as text; null once it is too long. */
+async function readWhole(request: IncomingMessage): Promise<string | null> {
+  if (Number(request.headers['content-length'] ?? 0) > CONTROL_LIMITS.bodyLength) return null;
+  const pieces: Buffer[] = [];
   let length = 0;
   for await (const piece of request.iterator({ destroyOnReturn: false })) {
+    pieces.push(piece as Buffer);
     length += (piece as Buffer).length;
-    if (length > CONTROL_LIMITS.bodyLength) return false;
+    if (length > CONTROL_LIMITS.bodyLength) return null;
   }
-  return true;
+  return Buffer.concat(pieces).toString('utf8');
 }
 
 interface Route {
   readonly method: 'GET' | 'POST';
-  answer(query: URLSearchParams, request: IncomingMessage): Reply | Promise<Reply>;
+  answer(query: URLSearchParams, request: IncomingMessage, body: string): Reply | Promise<Reply>;
 }
 
 function createRoutes(room: ControlRoom, log: ControlLog): ReadonlyMap<string, Route> {
@@ -191,6 +195,8 @@ function createRoutes(room: ControlRoom, log: ControlLog): ReadonlyMap<string, R
     ['/ready', ready],
     ['/metrics', get(async () => metrics(await room.metrics()))],
     ['/api/state', get(() => json(200, room.state()))],
+    ['/api/verdicts', get(() => json(200, { verdicts: room.verdicts() }))],
+    ['/api/release', { method: 'POST', answer: (_, __, body) => release(room, body) }],
     ['/explain', get((query, request) => explain(room, query, request))],
     ['/reload', { method: 'POST', answer: createReload(room, log) }],
   ]);
@@ -211,6 +217,30 @@ function explain(room: ControlRoom, query: URLSearchParams, request: IncomingMes
     client: query.get('client') ?? request.socket.remoteAddress ?? null,
   });
   return result.ok ? json(200, result.answer) : fault(400, result.fault);
+}
+
+const RELEASE_EXAMPLE = 'e.g. {"client": "192.0.2.7", "zone": "example.com"}, or one of the two';
+
+function release(room: ControlRoom, body: string): Reply {
+  let asked: unknown;
+  try {
+    asked = JSON.parse(body);
+  } catch {
+    return fault(400, `the body is not JSON; write what to release, ${RELEASE_EXAMPLE}`);
+  }
+  if (typeof asked !== 'object' || asked === null || Array.isArray(asked))
+    return fault(400, `the body is not a JSON object; write what to release, ${RELEASE_EXAMPLE}`);
+  for (const [key, value] of Object.entries(asked)) {
+    // A word that is not known might have narrowed what is released.
+    if (key !== 'client' && key !== 'zone')
+      return fault(400, `"${key}" is not known here; write ${RELEASE_EXAMPLE}`);
+    if (typeof value !== 'string') return fault(400, `"${key}" is not a text; write ${RELEASE_EXAMPLE}`);
+    if (value.length > CONTROL_LIMITS.nameLength)
+      return fault(400, `"${key}" is longer than any name of the DNS`);
+  }
+  const { client = null, zone = null } = asked as { client?: string; zone?: string };
+  const result = room.release({ client, zone });
+  return result.ok ? json(200, result.answer) : fault(result.status, result.fault);
 }
 
 /** One reload at a time: a second one meanwhile could not say which files it had read. */

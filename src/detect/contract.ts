@@ -108,15 +108,19 @@ export interface Charge {
   shape: number;
 }
 
-/** A decision of the slow view, to be applied by every fast path (they share one memory: once is enough). */
-export interface Verdict {
+/** What a block is found by: the keys that its scope names count, the others are ignored. */
+export interface Block {
   readonly scope: Scope;
-  readonly action: Action;
-  readonly rule: AlarmRule;
   readonly clientA: number;
   readonly clientB: number;
   readonly zoneA: number;
   readonly zoneB: number;
+}
+
+/** A decision of the slow view, to be applied by every fast path (they share one memory: once is enough). */
+export interface Verdict extends Block {
+  readonly action: Action;
+  readonly rule: AlarmRule;
   readonly scoreBits: number;
   readonly limitBits: number;
   readonly firstSeenMs: number;

@@ -8,7 +8,7 @@
 import { nameText, Question } from '../wire/index.ts';
 import { ANSWER_MIN, freeText, isAddressType, isFreeTextType, repeatShare } from './answers.ts';
 import { Content, spread } from './content.ts';
-import type { Alarm, AlarmRule, Charge, Profile, Scope, Standing, Verdict } from './contract.ts';
+import type { Alarm, AlarmRule, Block, Charge, Profile, Scope, Standing, Verdict } from './contract.ts';
 import { bitsShare, dataShare, formOf } from './forms.ts';
 import { drained, LAST, Ledger } from './ledger.ts';
 import {
@@ -281,17 +281,55 @@ export class FastPath {
     this.#remember(alarmKey(verdict.scope, verdict), alarm);
   }
 
-  /** Ends a block by hand. */
-  release(verdict: Pick<Verdict, 'scope' | 'clientA' | 'clientB' | 'zoneA' | 'zoneB'>, nowMs: number): void {
-    this.#setBlock(verdict, Math.floor(nowMs / 1000), 0);
-    this.#alarms.delete(alarmKey(verdict.scope, verdict));
+  /** Ends a block by hand, and with it the debt of the last hour; false when there was none. */
+  release(block: Block, nowMs: number): boolean {
+    this.#alarms.delete(alarmKey(block.scope, block));
+    if (this.heldUntilMs(block) <= nowMs) return false;
+    const ledger = this.#ledgerOf(block.scope);
+    const row = this.#rowOf(block);
+    ledger.ints[row + BLOCKED_AT[block.scope]] = 0;
+    if (block.scope === 'client+domain') {
+      // Otherwise the next word of ordinary use would block again what was released.
+      ledger.floats[row + PAIR.BURST] = 0;
+      ledger.floats[row + PAIR.DOWN] = 0;
+    }
+    return true;
   }
 
-  #setBlock(
-    verdict: Pick<Verdict, 'scope' | 'clientA' | 'clientB' | 'zoneA' | 'zoneB'>,
-    now: number,
-    until: number,
-  ): void {
+  /** Until when this block holds, or held; 0 when there is none. Every try prolongs it. */
+  heldUntilMs(block: Block): number {
+    const row = this.#rowOf(block);
+    return row < 0 ? 0 : this.#ledgerOf(block.scope).ints[row + BLOCKED_AT[block.scope]] * 1000;
+  }
+
+  /**
+   * The block of `scope` on a client (4 or 16 octets) and a zone, for who has only their texts. `zone`: a question for the
+   * zone itself, under the seed of this fast path.
+   */
+  blockOf(scope: Scope, zone: Question, client: Uint8Array, clientLength: number): Block {
+    this.#locateClient(client, clientLength, zone.seed);
+    const { clientA, clientB } = this.charge;
+    return {
+      scope,
+      clientA,
+      clientB,
+      zoneA: zoneKeyA(zone.suffixHash[0]),
+      zoneB: zoneKeyB(zone.suffixHash[0]),
+    };
+  }
+
+  #ledgerOf(scope: Scope): Ledger {
+    return scope === 'client+domain' ? this.#pairs : scope === 'domain' ? this.#zoneRows : this.#clients;
+  }
+
+  /** Position of the block's row, or −1. */
+  #rowOf(block: Block): number {
+    if (block.scope === 'client+domain') return this.#pairs.find(pairKeyA(block), pairKeyB(block));
+    if (block.scope === 'domain') return this.#zoneRows.find(block.zoneA, block.zoneB);
+    return this.#clients.find(block.clientA, block.clientB);
+  }
+
+  #setBlock(verdict: Block, now: number, until: number): void {
     if (verdict.scope === 'client+domain') {
       const row = this.#pairs.open(pairKeyA(verdict), pairKeyB(verdict), now);
       this.#pairs.ints[row + PAIR.BLOCKED] = until;
@@ -320,6 +358,16 @@ export class FastPath {
     // A name of one label is a question to the root.
     if (question.labelCount <= 1) below = -1;
     this.#zoneLabel = below;
+    this.#locateClient(client, clientLength, question.seed);
+    const zoneHash = question.suffixHash[Math.max(0, below)];
+    charge.zoneA = zoneKeyA(zoneHash);
+    charge.zoneB = zoneKeyB(zoneHash);
+    this.#pairA = pairKeyA(charge);
+    this.#pairB = pairKeyB(charge);
+    this.#question = question;
+  }
+
+  #locateClient(client: Uint8Array, clientLength: number, seed: number): void {
     let a = 0x1b873593;
     let b = 0x5bd1e995;
     const length = clientLength === 16 ? 8 : clientLength;
@@ -327,14 +375,8 @@ export class FastPath {
       a = Math.imul(a ^ client[i], 0x01000193);
       b = Math.imul(b + client[i], 0x85ebca6b) ^ (b >>> 13);
     }
-    charge.clientA = spread(a ^ question.seed);
-    charge.clientB = spread(b ^ question.seed);
-    const zoneHash = question.suffixHash[Math.max(0, below)];
-    charge.zoneA = spread(zoneHash);
-    charge.zoneB = spread(zoneHash ^ 0x6b43a9b5);
-    this.#pairA = pairKeyA(charge);
-    this.#pairB = pairKeyB(charge);
-    this.#question = question;
+    this.charge.clientA = spread(a ^ seed);
+    this.charge.clientB = spread(b ^ seed);
   }
 
   #judgeTrust(zone: number, now: number, profile: Profile, form: number): void {
@@ -492,6 +534,14 @@ export class FastPath {
 
 type Keys = Pick<Verdict, 'clientA' | 'clientB' | 'zoneA' | 'zoneB'>;
 
+const BLOCKED_AT: Readonly<Record<Scope, number>> = {
+  'client+domain': PAIR.BLOCKED,
+  domain: ZONE.BLOCKED,
+  client: CLIENT.BLOCKED,
+};
+
+const zoneKeyA = (hash: number): number => spread(hash);
+const zoneKeyB = (hash: number): number => spread(hash ^ 0x6b43a9b5);
 const pairKeyA = (keys: Keys): number => spread(keys.clientA ^ Math.imul(keys.zoneA, 0x9e3779b1));
 const pairKeyB = (keys: Keys): number => spread(keys.clientB ^ Math.imul(keys.zoneB, 0x7feb352d));
 

@@ -3,6 +3,7 @@ export type {
   Action,
   Alarm,
   AlarmRule,
+  Block,
   Charge,
   Form,
   Profile,

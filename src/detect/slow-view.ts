@@ -9,7 +9,7 @@
  *    zones     32 octets: key, last, month, form, its last, names, first
  *    clients   32 octets: key, last, month, day, first, zones, –
  */
-import type { Action, AlarmRule, Charge, Scope, Verdict } from './contract.ts';
+import type { Action, AlarmRule, Block, Charge, Scope, Verdict } from './contract.ts';
 import { drained, LAST, Ledger, WEIGHT } from './ledger.ts';
 import { BLOCK_SECONDS, DAY, LIMITS, MONTH } from './limits.ts';
 
@@ -49,6 +49,11 @@ export function createSlowView(options: SlowViewOptions = {}): SlowView {
   return new SlowView(options);
 }
 
+function clear({ floats }: Ledger, row: number, ...columns: number[]): void {
+  if (row < 0) return;
+  for (const column of columns) floats[row + column] = 0;
+}
+
 export class SlowView {
   readonly #pairs: Ledger;
   readonly #zones: Ledger;
@@ -85,6 +90,15 @@ export class SlowView {
       (charge.form === 'probe' && (charge.standing === 'established' || charge.zoneClients >= PROBE_CLIENTS));
     if (isEverywhere) return null;
     return this.#noteZone(charge, zone, now) ?? this.#noteClient(charge, zone, now);
+  }
+
+  /** Forgets what was counted for a block that was ended by hand, or the next name would bring it back. */
+  release(block: Block): void {
+    const { scope, clientA, clientB, zoneA, zoneB } = block;
+    if (scope === 'client+domain')
+      clear(this.#pairs, this.#pairs.find(clientA ^ zoneA, clientB ^ zoneB), PAIR.DAY, PAIR.MONTH);
+    else if (scope === 'domain') clear(this.#zones, this.#zones.find(zoneA, zoneB), ZONE.FORM, ZONE.MONTH);
+    else clear(this.#clients, this.#clients.find(clientA, clientB), CLIENT.DAY, CLIENT.MONTH);
   }
 
   /** The state to keep over a restart. */

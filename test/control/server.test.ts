@@ -42,6 +42,8 @@ const room = {
   unready: (): readonly string[] => [],
   state: (): unknown => ({ version: '0.1.0', groups: ['<script>alert(1)</script>'] }),
   reload: async (): Promise<ReloadResult> => RELOADED,
+  verdicts: (): readonly unknown[] => [],
+  release: ((question) => ({ ok: true, answer: question })) as ControlRoom['release'],
   explain: ((question) => ({ ok: true, answer: question })) as ControlRoom['explain'],
   metrics: async () => ({
     contentType: 'text/plain; version=0.0.4; charset=utf-8',
@@ -153,6 +155,44 @@ describe('the control server', () => {
     const { status, body } = await ask(path);
     expect(status).toBe(400);
     expect(JSON.parse(body).error).toMatch(says);
+  });
+
+  test('lists verdicts as they are', async () => {
+    room.verdicts = () => [{ zone: 'evil.test', state: 'held' }];
+    const { status, body } = await ask('/api/verdicts');
+    expect([status, JSON.parse(body)]).toEqual([200, { verdicts: [{ zone: 'evil.test', state: 'held' }] }]);
+  });
+
+  test('hands on what is to be released', async () => {
+    const { status, body } = await ask('/api/release', { ...reload, body: '{"zone":"evil.test"}' });
+    expect([status, JSON.parse(body)]).toEqual([200, { client: null, zone: 'evil.test' }]);
+  });
+
+  test.each([
+    { name: 'nothing', body: '', says: /not JSON; write/ },
+    { name: 'a list', body: '["192.0.2.7"]', says: /not a JSON object/ },
+    { name: 'a word that it does not know', body: '{"domain":"evil.test"}', says: /"domain" is not known/ },
+    { name: 'a number', body: '{"client":7}', says: /"client" is not a text/ },
+    {
+      name: 'an endless zone',
+      body: JSON.stringify({ zone: 'a'.repeat(2000) }),
+      says: /longer than any name/,
+    },
+  ])('releases nothing for $name', async ({ body, says }) => {
+    let releases = 0;
+    room.release = () => ({ ok: true, answer: releases++ });
+    const answer = await ask('/api/release', { ...reload, body });
+    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.body).error).toMatch(says);
+    expect(releases).toBe(0);
+  });
+
+  test('says when nothing was held, and releases for no page and no GET', async () => {
+    room.release = () => ({ ok: false, status: 404, fault: 'nothing is held' });
+    expect(await ask('/api/release', { ...reload, body: '{}' })).toMatchObject({ status: 404 });
+    const form = { 'content-type': 'text/plain', origin: 'https://attacker.example' };
+    expect((await ask('/api/release', { method: 'POST', headers: form, body: '{}' })).status).toBe(403);
+    expect((await ask('/api/release')).status).toBe(405);
   });
 
   test('reloads when asked by POST', async () => {

@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isInstalled, type Ran, run, Serving } from './processes.ts';
 
+const CLI = fileURLToPath(new URL('../../dist/cli/sallyport.js', import.meta.url));
 const UPSTREAM = fileURLToPath(new URL('counting-upstream.mjs', import.meta.url));
 const UPSTREAM_PORT = 5300;
 /** How long the tunnels may try: their clients repeat a handshake that fails after one, two and three seconds. */
@@ -313,6 +314,37 @@ describe.skipIf(!mayRun())('tunnels through the running resolver', () => {
     },
     TRYING_MS + 20_000,
   );
+
+  test('are shown once each, by client and zone, and can be released', async () => {
+    const { client, zone } = TUNNELS[2];
+    const cli = (...args: string[]): Promise<Ran> =>
+      laboratory.run(process.execPath, CLI, ...args, '--json', '--http', serving.http.replace('http://', ''));
+    const statusOf = async (from: string): Promise<string | undefined> => {
+      const flags = ['-b', from, '@127.0.0.1', '+tries=1', '+timeout=5', '+noall', '+comments'];
+      const { stdout } = await laboratory.run('dig', ...flags, `www.${zone}`, 'A');
+      return /status: (\w+)/.exec(stdout)?.[1];
+    };
+
+    const shown = JSON.parse((await cli('verdicts')).stdout) as Record<string, unknown>[];
+    const wanted = TUNNELS.map((tunnel) => `${tunnel.client} ${tunnel.zone} held`);
+    expect(shown.map((one) => `${one['client']} ${one['zone']} ${one['state']}`).sort()).toEqual(
+      wanted.sort(),
+    );
+    expect(shown.every(({ scope, bits }) => scope === 'client+domain' && Number(bits) > 100)).toBe(true);
+
+    expect(await statusOf(client)).toBe('NXDOMAIN');
+    expect((await cli('release', '--client', client, '--zone', 'other.test')).code).toBe(3);
+    const { code, stdout } = await cli('release', '--client', client, '--zone', zone);
+    expect(code).toBe(0);
+    const pair = { client, zone, scope: 'client+domain' };
+    expect(JSON.parse(stdout)).toEqual({ released: [pair], stillHeld: [] });
+    // Whatever data thread takes the query; what iodine's server says to a name of nobody is its own affair.
+    const before = laboratory.seenOf(zone).length;
+    for (let i = 0; i < 4; i++) await statusOf(client);
+    expect(laboratory.seenOf(zone).length).toBeGreaterThan(before);
+    const denied = serving.entries().filter((entry) => entry['qname'] === `www.${zone}` && entry['cause']);
+    expect(denied.length).toBe(1);
+  });
 
   test('end a transfer under way as well, as soon as its rule is watched', async () => {
     const client = laboratory.startClient(FREE, TUNNELS.length);
