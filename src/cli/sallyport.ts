@@ -52,7 +52,7 @@ try {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else {
     console.error(`sallyport: ${error instanceof Error ? error.message : String(error)}`);
-    if (process.env['SALLYPORT_DEBUG'] !== undefined) console.error(error);
+    if (process.env['NODE_DEBUG']?.includes('sallyport')) console.error(error);
     process.exitCode = 1;
   }
 }
