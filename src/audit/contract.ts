@@ -1,6 +1,6 @@
 /**
  * What the query path needs of the audit. An entry is appended while a query is finished; `commit` hands all entries
- * of a batch to the operating system; only then is the batch sent (DESIGN promise 2).
+ * of a batch to the operating system; only then is the batch sent (docs/design.md, promise 2).
  */
 
 /** Fields that vary from query to query; one object per worker, filled anew for each. */

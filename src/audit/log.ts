@@ -6,7 +6,7 @@
  *                                  ▼
  *                          take back, refuse ──▶ every 250 ms: a new segment, and a record of what is missing
  *
- * Modes (RELIABILITY section 4):
+ * Modes (docs/audit.md):
  *    strict   no answer leaves before its record is on stable storage
  *    bounded  no answer leaves before its record is written to the kernel; at most 100 ms of records are not yet synced:
  *             behind a slow disk answers wait, at most half a second, and are refused after that

@@ -36,7 +36,7 @@ export interface LimitSettings {
   readonly slowReaderMs: number;
 }
 
-/** RELIABILITY section 3, with its reasons. */
+/** See docs/limits.md for what each is there for. */
 export const DEFAULT_LIMITS: LimitSettings = Object.freeze({
   clientsMax: 1000,
   clientsPerAddress: 32,

@@ -1,6 +1,6 @@
 /**
  * Datagrams in batches behind one interface, served by two engines: `native` (recvmmsg and sendmmsg through koffi) and
- * `portable` (node:dgram). See DESIGN "The data plane: batches".
+ * `portable` (node:dgram). See docs/decisions/0001-doorbell.md.
  *
  * A slot's octets hold a received datagram and then, in place, the response to it: nothing is copied between the two.
  * Every datagram handed to `onBatch` is given back exactly once, by `reply` or by `release`; until then its slot is

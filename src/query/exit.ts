@@ -1,7 +1,7 @@
 /**
  * The one way out of the path. A finished query has its response in its octets; here its entry is appended, and it waits
  * in the outbox until the entries of the batch are kept. Only then is it sent. When they cannot be kept, what was about to
- * be answered is refused instead (DESIGN promise 2).
+ * be answered is refused instead (docs/design.md, promise 2).
  */
 import type { AuditLog, Entry } from '../audit/index.ts';
 import { At, type Counters } from '../metrics/index.ts';

@@ -1,6 +1,6 @@
 /**
  * Questions on their way to an upstream, and who waits for each: identical questions are merged, so that a flood of one
- * name costs one upstream query and gives a forger one chance (RELIABILITY: birthday attacks).
+ * name costs one upstream query and gives a forger one chance (birthday attacks).
  *
  * A flight outlives its clients: when the last of them has had its SERVFAIL, the reply is still awaited for the cache.
  */

@@ -1,6 +1,6 @@
 /**
  * Reading a query: header, question, EDNS. What is not one plain question of class IN ends here, before any rule is
- * looked at (RFC 9619, RFC 6891, RFC 8482, RELIABILITY section 2).
+ * looked at (RFC 9619, RFC 6891, RFC 8482).
  */
 import { createHash } from 'node:crypto';
 import type { AuditLog } from '../audit/index.ts';

@@ -1,4 +1,4 @@
-/** What the log promises when the process is killed and when the disk is full (RELIABILITY section 4). */
+/** What the log promises when the process is killed and when the disk is full (docs/audit.md). */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ import {
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1);
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const CHILD = join(import.meta.dirname, 'writer-child.mjs');
-/** RELIABILITY asks for 200 kills; they take a minute and a half. */
+/** 200 kills take a minute and a half. */
 const KILLS = process.env['SALLYPORT_TEST_LONG'] === '1' ? 200 : 12;
 
 /** Lets a child write, kills it after `ms` from its first word on, and returns how many queries it had answered. */

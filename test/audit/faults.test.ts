@@ -1,4 +1,4 @@
-/** The promises of each mode while the disk fails: RELIABILITY section 4, "How to test each claim". */
+/** The promises of each mode while the disk fails (docs/audit.md). */
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';

@@ -1,5 +1,5 @@
 /**
- * What a lying or broken upstream does (RELIABILITY: attacks and their causes), each with what a client may hear of it.
+ * What a lying or broken upstream does, each with what a client may hear of it.
  */
 import { a, cname, name, opt, option, question, record, soa, u16 } from './message.ts';
 import { type Asked, type Behaviour, POISON, reply, TRUTH, truth } from './upstream.ts';

@@ -1,4 +1,4 @@
-/** What a lying, broken or silent server may do, and what becomes of the question (RELIABILITY "attacks"). */
+/** What a lying, broken or silent server may do, and what becomes of the question. */
 import { describe, expect, test } from 'vitest';
 import type { UpstreamFailure } from '../../src/upstream/index.ts';
 import { ask, marksOf } from './asking.ts';

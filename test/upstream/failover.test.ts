@@ -1,4 +1,4 @@
-/** Servers that fall silent, lose datagrams, close their port and come back (RELIABILITY "load and faults"). */
+/** Servers that fall silent, lose datagrams, close their port and come back. */
 import { describe, expect, test } from 'vitest';
 import { ask, type Told } from './asking.ts';
 import { reply, type Script, scriptedServer } from './scripted-server.ts';

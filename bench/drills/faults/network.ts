@@ -1,4 +1,4 @@
-/** Upstreams that lose, fall silent, go away and come back (RELIABILITY section 5). */
+/** Upstreams that lose, fall silent, go away and come back. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Claim, claim } from '../verdict.ts';
 import { askAll, Client, freshNames, ms, say, tally } from './clients.ts';

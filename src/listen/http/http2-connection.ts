@@ -50,7 +50,7 @@ import {
   readQuery,
 } from './request.ts';
 
-/** Streams at once (RELIABILITY section 3). */
+/** Streams at once (docs/limits.md). */
 const STREAMS_MAX = 100;
 /** Streams that may be reset in a span of time before the client is asked to go. */
 const RESETS_MAX = 200;
