@@ -1,6 +1,7 @@
 /**
  * What an upstream's reply comes down to: the alias chain that starts at the question, the records at its end, the SOA
- * of a negative answer, and nothing else (unasked records poisoned BIND, Unbound and Recursor in 2025: CVE-2025-40778, CVE-2025-11411, CVE-2025-59023).
+ * of a negative answer, and nothing else: unasked records poisoned BIND, Unbound and Recursor in 2025 (CVE-2025-40778,
+ * CVE-2025-11411, CVE-2025-59023).
  *
  * Records are written anew. `body` is what stands behind the question of a response; compression pointers in it point
  * into the question (always at octet 12) or into `body` itself, so it fits behind every question for the same name.
