@@ -26,6 +26,7 @@ const SEND_EVERY_MS = 50;
 /** Verdicts told in a second at most: forged clients can reach one with every query. */
 const VERDICTS_PER_SECOND = 50;
 const IPV6_LENGTH = 16;
+const CLIENT_TEXTS_MAX = 4096;
 
 /** What a data thread sends to the detector thread. */
 export type ChargeBatch = readonly ChargeOf[];
@@ -63,6 +64,7 @@ export class ThreadDetector implements Detector {
   readonly #timer: NodeJS.Timeout;
   /** Charges that found their batch full, and verdicts beyond what is told in a second. Both hold all the same. */
   dropped = 0;
+  readonly #clientTexts = new Map<number, string>();
   #toldSecond = 0;
   #toldCount = 0;
 
@@ -108,8 +110,9 @@ export class ThreadDetector implements Detector {
     const { charge } = fast;
     if (alarm === null) {
       if (charge.bits > 0 || charge.sharedBits > 0)
-        this.#keep(charge, question, clientText(client, clientLength));
-    } else if (fast.counters.alarms > alarms) this.#tell(alarm, clientText(client, clientLength), nowMs);
+        this.#keep(charge, question, this.#clientText(client, clientLength));
+    } else if (fast.counters.alarms > alarms)
+      this.#tell(alarm, this.#clientText(client, clientLength), nowMs);
     return alarm;
   }
 
@@ -133,7 +136,7 @@ export class ThreadDetector implements Detector {
       octets,
       answers,
     );
-    if (alarm !== null) this.#tell(alarm, clientText(client, clientLength), nowMs);
+    if (alarm !== null) this.#tell(alarm, this.#clientText(client, clientLength), nowMs);
   }
 
   close(): void {
@@ -195,11 +198,21 @@ export class ThreadDetector implements Detector {
     this.#batch = [];
     this.#port.postMessage(batch);
   }
+
+  /** The client of the last check in words, an IPv6 client by its /64. Kept, as rendering it anew would cost more than the check. */
+  #clientText(client: Uint8Array, clientLength: number): string {
+    const { clientA, clientB } = this.#fast.charge;
+    const key = clientA * 2 ** 20 + (clientB & 0xfffff);
+    const known = this.#clientTexts.get(key);
+    if (known !== undefined) return known;
+    if (this.#clientTexts.size === CLIENT_TEXTS_MAX) this.#clientTexts.clear();
+    const text = clientLength === IPV6_LENGTH ? networkText(client) : addressText(client, clientLength);
+    this.#clientTexts.set(key, text);
+    return text;
+  }
 }
 
-/** The client as the detector knows it: an IPv6 client by its /64. */
-function clientText(client: Uint8Array, clientLength: number): string {
-  if (clientLength !== IPV6_LENGTH) return addressText(client, clientLength);
+function networkText(client: Uint8Array): string {
   const network = new Uint8Array(IPV6_LENGTH);
   network.set(client.subarray(0, IPV6_LENGTH / 2));
   return `${addressText(network, IPV6_LENGTH)}/64`;

@@ -1,6 +1,6 @@
 /**
- * The test of one query, in the worker, after the policy and before anything leaves: synchronous, no allocation unless
- * it raises an alarm.
+ * The test of one query, in the worker, after the policy and before anything leaves: synchronous, no object unless it
+ * raises an alarm.
  *
  * A name that carries an unmistakable payload is held at once. Otherwise what it adds is charged to its client and zone;
  * the budget of an hour drains slowly, is shared by all workers, and is spent after a few loud names.

@@ -133,9 +133,17 @@ describe('a verdict', () => {
     const detector = createFastPath({ seed: SEED });
     const question = new Question(SEED);
     detector.check(question.set(nameOctets(PAYLOAD), 1), CLIENT, 4, START, 'default');
-    detector.release({ scope: 'client+domain', ...detector.charge }, START + 1000);
+    const block = { scope: 'client+domain', ...detector.charge } as const;
+    expect(detector.heldUntilMs(block)).toBe(START + 86_400_000);
+    expect(detector.release(block, START + 1000)).toBe(true);
+    expect(detector.heldUntilMs(block)).toBe(0);
+    expect(detector.release(block, START + 1000)).toBe(false);
     expect(
       detector.check(question.set(nameOctets('www.evil.test'), 1), CLIENT, 4, START + 2000, 'default'),
+    ).toBeNull();
+    // The hour's budget is whole again: what data-like word ordinary use has, passes.
+    expect(
+      detector.check(question.set(nameOctets('k3x9vq7z.evil.test'), 1), CLIENT, 4, START + 3000, 'default'),
     ).toBeNull();
   });
 });

@@ -64,6 +64,25 @@ describe('the slow view', () => {
     expect(verdicts[0].evidence.join(' ')).toMatch(/drip\.example/);
   });
 
+  test.each([
+    { isReleased: true, verdictsAfter: 0 },
+    { isReleased: false, verdictsAfter: 10 },
+  ])('begins anew when a block was released: $isReleased', ({ isReleased, verdictsAfter }) => {
+    const slow = createSlowView();
+    const spread = (fromMs: number, count: number): Sent[] =>
+      Array.from({ length: count }, (_, i) => ({
+        atMs: fromMs + i * MINUTE,
+        host: 1,
+        name: `${noise(12)}.part-${i % 20}.example`,
+      }));
+    const [verdict] = send(spread(START, 400), slow).verdicts;
+    expect(verdict.scope).toBe('client');
+    if (isReleased) slow.release(verdict);
+    // Each in a fast path that knows of no block, as after the release.
+    const after = spread(verdict.decidedAtMs + MINUTE, 10).flatMap((one) => send([one], slow).verdicts);
+    expect(after).toHaveLength(verdictsAfter);
+  });
+
   test('finds one transfer that many clients share', () => {
     const queries = Array.from({ length: 1200 }, (_, i) => ({
       atMs: START + i * MINUTE,
