@@ -13,7 +13,7 @@ const STREAM_WAIT_MS = 400;
 const STREAM_SENDS_MAX = 3;
 const RETRANSMIT_MAX_MS = 800;
 /** Each retransmission is waited for so much longer than the one before. */
-const BACKOFF = 1.5;
+const BACKOFF = 2;
 
 export class Sending {
   readonly #desk: Desk;
