@@ -247,8 +247,10 @@ class Http1Exchange implements Origin {
     this.#request.off('data', this.#onData);
     this.#request.removeAllListeners('end');
     this.#parts = [];
-    // A body that nobody will read is not waited for.
-    const unread = !this.#request.complete && 'content-length' in this.#request.headers;
+    // A long body that nobody will read is not waited for. A short one is: a connection that ends with octets unread is
+    // reset, and the reset may reach the client before the status does.
+    const { complete, headers } = this.#request;
+    const unread = !complete && !(Number(headers['content-length'] ?? 0) <= MESSAGE_LENGTH_MAX);
     this.#response.writeHead(status, {
       'content-type': 'text/plain',
       'content-length': Buffer.byteLength(text),
