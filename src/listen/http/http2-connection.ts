@@ -423,7 +423,11 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
       if (fault === null) this.#requestEnded(exchange, EMPTY, 0, 0);
       else exchange.requestEnded = true;
     }
-    if (fault !== null) this.#refuse(exchange, fault);
+    if (fault === null) return;
+    // A short body is read to its end first: clients lose the status of a response whose stream is reset behind it.
+    const isShort = exchange.announced >= 0 && exchange.announced <= MESSAGE_LENGTH_MAX;
+    if (exchange.requestEnded || !isShort) this.#refuse(exchange, fault);
+    else exchange.fault = fault;
   }
 
   /** The request is complete; its body is octets[at … end). */
@@ -433,7 +437,9 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
       this.#reset(exchange.stream, ErrorCode.PROTOCOL_ERROR);
       return;
     }
-    if (exchange.url !== '') {
+    if (exchange.fault !== null) {
+      this.#refuse(exchange, exchange.fault);
+    } else if (exchange.url !== '') {
       const length = readQuery(exchange.url, this.#hub.path);
       if (typeof length === 'number') this.#handOver(exchange, queryRoom, 0, length);
       else this.#refuse(exchange, length);

@@ -1,7 +1,9 @@
 /** One request of an HTTP/2 connection and its response. */
+
 import type { BinaryAddress } from '../address.ts';
 import type { StreamTransport } from '../contract.ts';
 import type { Origin } from '../messages.ts';
+import type { HttpFault } from './request.ts';
 import { MESSAGE_LENGTH_MAX } from './request.ts';
 
 /** What an exchange needs of its connection. */
@@ -34,6 +36,8 @@ export class Http2Exchange implements Origin {
   sendWindow: number;
   /** The client has sent all of its request. */
   requestEnded = false;
+  /** What is wrong with its head, told when its body has been read. */
+  fault: HttpFault | null = null;
   /** Everything was sent, or the stream was reset. */
   gone = false;
   /** Octets of the body in `body`. */
