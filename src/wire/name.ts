@@ -17,6 +17,8 @@ const LOWER = Uint8Array.from({ length: 256 }, (_, octet) =>
   octet >= 65 && octet <= 90 ? octet + 32 : octet,
 );
 
+const AS_IT_IS = Uint8Array.from({ length: 256 }, (_, octet) => octet);
+
 /** An octet with ASCII `A`–`Z` turned to lower case (RFC 4343 section 3); every other value as it is. */
 export const lowerOctet = (octet: number): number => LOWER[octet];
 
@@ -47,6 +49,18 @@ export function skipName(message: Uint8Array, at: number, end: number): number {
  * gets shorter with every step and cannot loop.
  */
 export function readName(message: Uint8Array, at: number, end: number, into: Uint8Array): number {
+  return copyName(message, at, end, into, 0, LOWER);
+}
+
+/** Follows a name from `at` and writes it uncompressed, each octet through `fold`. */
+function copyName(
+  message: Uint8Array,
+  at: number,
+  end: number,
+  into: Uint8Array,
+  to: number,
+  fold: Uint8Array,
+): number {
   let length = 0;
   let before = at;
   for (;;) {
@@ -60,9 +74,10 @@ export function readName(message: Uint8Array, at: number, end: number, into: Uin
       continue;
     }
     if (octet > 63 || at + octet >= end || length + octet + 1 > NAME_LENGTH_MAX) return MALFORMED;
-    into[length++] = octet;
+    into[to + length] = octet;
+    for (let i = 1; i <= octet; i++) into[to + length + i] = fold[message[at + i]];
+    length += octet + 1;
     if (octet === 0) return length;
-    for (let i = 1; i <= octet; i++) into[length++] = LOWER[message[at + i]];
     if (length >= NAME_LENGTH_MAX) return MALFORMED;
     at += octet + 1;
   }
@@ -178,25 +193,7 @@ export function expandName(
   into: Uint8Array,
   to: number,
 ): number {
-  let length = 0;
-  let before = at;
-  for (;;) {
-    if (at >= end) return MALFORMED;
-    const octet = message[at];
-    if (octet >= 0xc0) {
-      if (at + 1 >= end) return MALFORMED;
-      const target = ((octet & 0x3f) << 8) | message[at + 1];
-      if (target >= before) return MALFORMED;
-      before = at = target;
-      continue;
-    }
-    if (octet > 63 || at + octet >= end || length + octet + 1 > NAME_LENGTH_MAX) return MALFORMED;
-    for (let i = 0; i <= octet; i++) into[to + length + i] = message[at + i];
-    length += octet + 1;
-    if (octet === 0) return length;
-    if (length >= NAME_LENGTH_MAX) return MALFORMED;
-    at += octet + 1;
-  }
+  return copyName(message, at, end, into, to, AS_IT_IS);
 }
 
 /** Whether two well-formed uncompressed names are the same but for ASCII case. */
