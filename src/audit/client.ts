@@ -8,6 +8,7 @@
  * Text is made once per client and then copied: see `ClientTexts`.
  */
 import { createHmac } from 'node:crypto';
+import { addressTextOf } from '../wire/index.ts';
 
 export type ClientPrivacy =
   | { readonly mode: 'keep' }
@@ -16,27 +17,7 @@ export type ClientPrivacy =
   | { readonly mode: 'pseudonymise'; readonly key: Uint8Array };
 
 /** IPv4 dotted, IPv6 as RFC 5952 recommends. `length` is 4 or 16. */
-export function addressText(address: Uint8Array, length: number): string {
-  if (length === 4) return `${address[0]}.${address[1]}.${address[2]}.${address[3]}`;
-  const groups: number[] = [];
-  for (let i = 0; i < 16; i += 2) groups.push((address[i] << 8) | address[i + 1]);
-  let zerosAt = -1;
-  let zeros = 1;
-  for (let i = 0; i < 8; i++) {
-    let end = i;
-    while (end < 8 && groups[end] === 0) end++;
-    if (end - i > zeros) {
-      zerosAt = i;
-      zeros = end - i;
-    }
-  }
-  const hex = (from: number, to: number): string =>
-    groups
-      .slice(from, to)
-      .map((group) => group.toString(16))
-      .join(':');
-  return zerosAt < 0 ? hex(0, 8) : `${hex(0, zerosAt)}::${hex(zerosAt + zeros, 8)}`;
-}
+export const addressText = (address: Uint8Array, length: number): string => addressTextOf(address, 0, length);
 
 /** What of an address stands in the log. */
 export function clientText(address: Uint8Array, length: number, privacy: ClientPrivacy): string {

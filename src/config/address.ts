@@ -1,5 +1,6 @@
 /** Client addresses and prefixes as people write them (RFC 4291, RFC 4632). */
 import { isIP } from 'node:net';
+import { addressTextOf } from '../wire/index.ts';
 import type { Complaint } from './fault.ts';
 
 export interface Prefix {
@@ -76,13 +77,7 @@ export function addressOctets(text: string): Uint8Array | null {
 }
 
 /** Text of an address of 4 or 16 octets; IPv6 in the form of RFC 5952. */
-export function addressText(address: Uint8Array): string {
-  if (address.length === 4) return address.join('.');
-  const groups = Array.from({ length: 8 }, (_, i) =>
-    ((address[2 * i] << 8) | address[2 * i + 1]).toString(16),
-  );
-  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
-}
+export const addressText = (address: Uint8Array): string => addressTextOf(address, 0, address.length);
 
 const isMapped = (address: Uint8Array): boolean =>
   address.subarray(0, 10).every((octet) => octet === 0) && address[10] === 0xff && address[11] === 0xff;

@@ -14,6 +14,8 @@ const SERVER_LENGTH = 16;
 const AGE_SECONDS_MAX = 3600;
 const FUTURE_SECONDS_MAX = 300;
 
+const NO_OCTETS = new Uint8Array(0);
+
 export class Cookies {
   readonly #secret: Uint8Array;
   /** What is hashed: client cookie, version, reserved, time, address. */
@@ -41,8 +43,9 @@ export class Cookies {
     return sameOctets(cookie, 16, this.#hash, 0, 8);
   }
 
-  /** The COOKIE option for the response; the same array each time. */
+  /** The COOKIE option for the response, the same array each time; empty for a query that sent none. */
   answer(query: Query, nowSeconds: number): Uint8Array {
+    if (query.cookieLength === 0) return NO_OCTETS;
     const option = this.#option;
     this.#seal(query, nowSeconds);
     for (let i = 0; i < 16; i++) option[4 + i] = this.#input[i];

@@ -298,7 +298,8 @@ export class Forwarding {
     const target = prefix.targets[prefix.targets.length - 1];
     const { policy } = flight.site;
     // Judged before it is asked: a name that may not be reached must not leave either.
-    const blocked = this.#firstBlocked(flight, question, prefix);
+    const verdict = policy.judge(flight.group, question, this.#exit.wallMs);
+    const blocked = this.#firstBlocked(flight, verdict, prefix);
     if (blocked !== null) return this.#denyAnswer(flight, flight.site.groups[flight.group], blocked);
     const said = this.#aliases.verdictOn(policy, flight.group, target, flight.type, this.#exit.wallMs);
     flight.prefix = prefix;
@@ -321,15 +322,7 @@ export class Forwarding {
     const { policy, groups } = flight.site;
     const group = groups[flight.group];
     const verdict = policy.judge(flight.group, question, this.#exit.wallMs);
-    const blocked = this.#aliases.firstBlocked(
-      policy,
-      flight.group,
-      verdict,
-      flight.name,
-      flight.type,
-      answer,
-      this.#exit.wallMs,
-    );
+    const blocked = this.#firstBlocked(flight, verdict, answer);
     if (blocked !== null) return this.#denyAnswer(flight, group, blocked);
     if (
       answer.rcode !== Rcode.NOERROR &&
@@ -390,19 +383,8 @@ export class Forwarding {
     );
   }
 
-  #firstBlocked(flight: Flight, question: Question, answer: Answer): BlockedAlias | null {
-    const { policy } = flight.site;
-    const { wallMs } = this.#exit;
-    const verdict = policy.judge(flight.group, question, wallMs);
-    return this.#aliases.firstBlocked(
-      policy,
-      flight.group,
-      verdict,
-      flight.name,
-      flight.type,
-      answer,
-      wallMs,
-    );
+  #firstBlocked({ site, group, name, type }: Flight, verdict: Verdict, answer: Answer): BlockedAlias | null {
+    return this.#aliases.firstBlocked(site.policy, group, verdict, name, type, answer, this.#exit.wallMs);
   }
 
   #denyAnswer(flight: Flight, group: GroupView, blocked: BlockedAlias): void {
@@ -518,7 +500,7 @@ export class Forwarding {
   }
 
   #cookie(query: Query): Uint8Array {
-    return query.cookieLength === 0 ? NO_OCTETS : this.#cookies.answer(query, this.#exit.wallMs / 1000);
+    return this.#cookies.answer(query, this.#exit.wallMs / 1000);
   }
 
   /** What the upstream room calls back; an exception ends the flight's queries and nothing else. */

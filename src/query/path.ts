@@ -24,7 +24,7 @@ import { writeDenial } from './denial.ts';
 import { answerTexts } from './describe.ts';
 import { Exit } from './exit.ts';
 import { Forwarding } from './forwarding.ts';
-import { denyEnding, type Ending, type OutcomeName } from './outcome.ts';
+import type { Ending, OutcomeName } from './outcome.ts';
 import { Query } from './query.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { QuestionReader } from './read-question.ts';
@@ -338,24 +338,21 @@ export class QueryPath {
   }
 
   #cookie(query: Query): Uint8Array {
-    return query.cookieLength === 0 ? NO_OCTETS : this.#cookies.answer(query, this.#exit.wallMs / 1000);
+    return this.#cookies.answer(query, this.#exit.wallMs / 1000);
   }
 
   #deny(query: Query, group: GroupView, verdict: Verdict): void {
-    this.#respondDenied(query, group.ending(verdict));
-    this.#exit.finish(query, group.ending(verdict), this.#question.name, this.#question.length, null, false);
+    this.#finishDenied(query, group.ending(verdict), null);
   }
 
   /** The detector's denial: the same answer as any other, the evidence in the audit. */
   #stop(query: Query, group: GroupView, evidence: readonly string[]): void {
-    const ending = denyEnding(group.description, 'tunnel', null, group.description.answer, this.#audit);
-    this.#respondDenied(query, ending);
-    const detail = this.#audit.renderDetail({ evidence });
-    this.#exit.finish(query, ending, this.#question.name, this.#question.length, detail, false);
+    this.#finishDenied(query, group.tunnelDenial, this.#audit.renderDetail({ evidence }));
   }
 
-  #respondDenied(query: Query, ending: Ending): void {
+  #finishDenied(query: Query, ending: Ending, detail: Uint8Array | null): void {
     writeDenial(query, ending, this.#cookie(query));
+    this.#exit.finish(query, ending, this.#question.name, this.#question.length, detail, false);
   }
 
   #answerAny(query: Query, group: GroupView): void {
@@ -375,8 +372,6 @@ export class QueryPath {
     this.#exit.finish(query, ending, this.#question.name, hasName ? this.#question.length : 0, detail, false);
   }
 }
-
-const NO_OCTETS = new Uint8Array(0);
 
 /** A verdict under which an upstream is asked: allowed, or denied by a group that only observes. */
 type AllowingVerdict = Verdict & { readonly pool: string };

@@ -6,7 +6,7 @@
  */
 import type { StreamMessage } from '../listen/contract.ts';
 import type { Datagram, DatagramSocket } from '../net/index.ts';
-import { CD, messageId, RD, rcodeOf } from '../wire/index.ts';
+import { CD, messageId, RD } from '../wire/index.ts';
 import type { Flight, WaitingList } from './flights.ts';
 import { giveLarge } from './large.ts';
 import type { ClientQueue } from './pending.ts';
@@ -143,11 +143,6 @@ export class Query {
 
   get isStream(): boolean {
     return this.message !== null;
-  }
-
-  /** Rcode as it stands in the response's header. */
-  get headerRcode(): number {
-    return rcodeOf(this.octets);
   }
 }
 

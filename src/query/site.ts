@@ -22,6 +22,7 @@ export class GroupView {
   readonly denyTunnels: boolean;
   readonly #audit: AuditLog;
   #tunnelEnding: Ending | null = null;
+  #tunnelDenial: Ending | null = null;
   #lastVerdict: Verdict | null = null;
   #lastEnding: Ending | null = null;
   readonly #byVerdict = new Map<Verdict, Ending>();
@@ -39,6 +40,12 @@ export class GroupView {
   get tunnelEnding(): Ending {
     this.#tunnelEnding ??= allowEnding(this.description.name, null, 'tunnel', this.#audit);
     return this.#tunnelEnding;
+  }
+
+  /** A query that the detector stops. */
+  get tunnelDenial(): Ending {
+    this.#tunnelDenial ??= denyEnding(this.description, 'tunnel', null, this.description.answer, this.#audit);
+    return this.#tunnelDenial;
   }
 
   /** How a query with this verdict ends when nothing else stops it. */
