@@ -65,9 +65,7 @@ const ROOMS_WITH_ENTRIES = ['cli'];
 const LONG_FILES: Readonly<Record<string, string>> = {
   'answer/read-answer.ts': 'one pass over a reply and the state of it',
   'audit/ledger.ts': 'one file format, written',
-  'audit/log.ts': 'one state machine: batch, disk, trouble, recovery',
   'audit/verify-worker.ts': 'one list of everything that can be wrong with a segment',
-  'audit/verify.ts': 'one list of everything that can be wrong with a chain',
   'config/settings.ts': 'one table of settings',
   'detect/fast-path.ts': 'one decision, step by step',
   'detect/profiles/services.ts': 'a table',

@@ -66,6 +66,9 @@ export interface DetailFields {
   readonly evidence?: readonly string[];
 }
 
+/** What a record other than an entry says; values as JSON has them. Texts are escaped when the line is written. */
+export type NoteMembers = Readonly<Record<string, unknown>>;
+
 export interface AuditLog {
   renderOutcome(fields: OutcomeFields): Uint8Array;
   renderDetail(fields: DetailFields): Uint8Array;
@@ -80,6 +83,19 @@ export interface AuditLog {
    * in `bounded` unless the disk is behind with what it owes: then within half a second.
    */
   commit(then: (kept: boolean) => void): void;
+  /**
+   * Adds a record of the log about itself or about the server: a verdict, an erasure, a loss on the way to a collector. It
+   * is numbered, hashed and signed like every other; its line is `{"type":…,"seq":…,"time":…,"up":…,` and `members`.
+   *
+   * Never waits. It is written with the next batch, or within this turn of the event loop when none comes; when the log
+   * cannot be written it waits for better times, in order. `kept` is called once it is where the mode promises, and never
+   * when the process ends before. False when 256 wait already, or the log is closed: then the record is not kept, and the
+   * next `gap` counts it (`notes`).
+   *
+   * Throws RangeError for what can be no record: a `type` other than `a-z` and `-`, or one of `segment`, `block`,
+   * `checkpoint`; a member `type`, `seq`, `time` or `up`; more than 64 Ki characters.
+   */
+  note(type: string, members: NoteMembers, kept?: () => void): boolean;
   /** Whether the last commit was kept; the health endpoint shows it. */
   readonly healthy: boolean;
   readonly counters: AuditCounters;

@@ -18,10 +18,10 @@ export interface AuditOptions {
   readonly segmentAgeMs?: number;
   /** How long a record waits at most before the disk is asked to keep it; default 40. */
   readonly syncIntervalMs?: number;
-  /** `bounded`: queries are refused once a record has waited this long for the disk; default 100. */
+  /** `bounded`: batches are held while a record has waited this long for the disk; default 100. */
   readonly unsyncedMsMax?: number;
-  /** `strict`: a query is refused when its record has waited this long; default 500. */
-  readonly strictMsMax?: number;
+  /** `strict` and `bounded`: a query is refused when its record has waited this long for the disk; default 500. */
+  readonly waitMsMax?: number;
   /** A signed checkpoint at least this often while there are records; default 1000. */
   readonly checkpointMs?: number;
   /** The signing key is replaced and erased this often; default 15 minutes. */
@@ -58,7 +58,7 @@ export interface AuditSettings {
   readonly segmentAgeMs: number;
   readonly syncIntervalMs: number;
   readonly unsyncedMsMax: number;
-  readonly strictMsMax: number;
+  readonly waitMsMax: number;
   readonly checkpointMs: number;
   readonly keyMs: number;
   readonly onCheckpoint: (line: string) => void;
@@ -88,7 +88,7 @@ export function settingsOf(options: AuditOptions): AuditSettings {
     segmentAgeMs: options.segmentAgeMs ?? 3_600_000,
     syncIntervalMs: options.syncIntervalMs ?? 40,
     unsyncedMsMax: options.unsyncedMsMax ?? 100,
-    strictMsMax: options.strictMsMax ?? 500,
+    waitMsMax: options.waitMsMax ?? 500,
     checkpointMs: options.checkpointMs ?? 1000,
     keyMs: options.keyMs ?? 900_000,
     onCheckpoint: options.onCheckpoint ?? (() => {}),

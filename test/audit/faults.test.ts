@@ -137,7 +137,7 @@ describe.each(['bounded', 'strict'] as const)('mode %s', (mode) => {
         worker: 0,
         mode,
         disk,
-        strictMsMax: 200,
+        waitMsMax: 200,
         syncIntervalMs: 10,
         unsyncedMsMax: 100,
       });
@@ -196,6 +196,28 @@ describe.each(['bounded', 'strict'] as const)('mode %s', (mode) => {
       expect(faults[0]).toMatch(/^the segment before this one, w0-00000001-.* is missing$/);
     }));
 });
+
+test('strict: a group whose segment another sync has spoilt is taken back with it', () =>
+  withDirectory(async (directory) => {
+    const disk = breakable();
+    const log = open({ directory, worker: 0, mode: 'strict', disk, segmentOctets: 3000, syncIntervalMs: 20 });
+    const entry = entryFor(log);
+    let answered = 0;
+    // The first group ends the segment; its successor has a sync of its own, and it is that one that fails.
+    while (log.counters.rotations === 0) if (await commit(log, entry, 5)) answered += 5;
+    let asked = 0;
+    disk.broken.sync = (fd, done) => {
+      if (asked++ > 0) systemDisk.sync(fd, done);
+      else setTimeout(done, 60, failure('EIO'));
+    };
+    await until(() => asked > 0, 'the new segment should be synced');
+    const kept = await commit(log, entry, 3);
+    expect(kept).toBe(false);
+    await until(() => log.healthy, 'the log should be written again');
+    if (await commit(log, entry, 2)) answered += 2;
+    expect(log.counters.refused).toBe(3);
+    await expectSound(directory, log, answered);
+  }));
 
 describe('mode open', () => {
   test('answers all the same, counts what was lost, and confesses it in the next record', () =>

@@ -88,3 +88,54 @@ describe('a log in mode bounded', () => {
       expect(verifyAudit(directory).faults).toEqual([]);
     }));
 });
+
+describe('a record of the log about itself', () => {
+  test('is written without a query, with the next number, before and after entries', () =>
+    withDirectory(async (directory) => {
+      const log = openTest({ directory, worker: 0 });
+      let kept = 0;
+      expect(log.note('verdict', { zone: 'tunnel.test', evidence: ['a\u2028b'] }, () => kept++)).toBe(true);
+      await new Promise(setImmediate);
+      expect(kept).toBe(1);
+      log.append(entryFor(log));
+      log.note('released', { zone: 'tunnel.test' }, () => kept++);
+      await new Promise(setImmediate);
+      // The open batch comes first: it was there first.
+      expect(kept).toBe(1);
+      log.commit(() => {});
+      expect(kept).toBe(2);
+      const records = linesOf(directory).filter((line) => line['type'] !== 'segment');
+      expect(records).toMatchObject([
+        { type: 'verdict', seq: 1, zone: 'tunnel.test', evidence: ['a\u2028b'] },
+        { seq: 2, qname: 'www.example.com' },
+        { type: 'released', seq: 3 },
+      ]);
+      await log.close();
+      expect(log.note('late-comer', {})).toBe(false);
+      expect(verifyAudit(directory).faults).toEqual([]);
+    }));
+
+  test.each([
+    ['segment', {}, /"segment" is no type of a record/],
+    ['Verdict!', {}, /"Verdict!" is no type of a record/],
+    ['verdict', { seq: 1 }, /the member "seq" of a record is the log's own/],
+    ['verdict', { text: 'x'.repeat(70_000) }, /has 70\d+ characters; at most 65536/],
+  ])('of type %s that can be none is a fault of the caller', (type, members, message) =>
+    withDirectory(async (directory) => {
+      const log = openTest({ directory, worker: 0 });
+      expect(() => log.note(type, members)).toThrow(message);
+      await log.close();
+    }),
+  );
+
+  test('beyond those that may wait is counted by the next gap', () =>
+    withDirectory(async (directory) => {
+      const log = openTest({ directory, worker: 0 });
+      const told = Array.from({ length: 300 }, (_, i) => log.note('verdict', { i }));
+      expect(told.filter((isKept) => isKept)).toHaveLength(256);
+      await log.close();
+      expect(linesOf(directory).filter((line) => line['type'] === 'verdict')).toHaveLength(256);
+      expect(linesOf(directory).filter((line) => line['type'] === 'gap')).toMatchObject([{ notes: 44 }]);
+      expect(verifyAudit(directory).faults).toEqual([]);
+    }));
+});

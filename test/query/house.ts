@@ -89,6 +89,10 @@ class MemoryAudit implements AuditLog {
     return Buffer.from(JSON.stringify(this.#render(entry)));
   }
 
+  note(): boolean {
+    return true;
+  }
+
   append(entry: Entry): void {
     this.#open.push(
       entry.tail === null

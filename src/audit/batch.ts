@@ -1,0 +1,97 @@
+/**
+ * The open batch, and the numbers its entries have.
+ *
+ *    append … append  close ──▶ written or held by the mode ──▶ `keptSeq` moves up
+ *             │
+ *             └ drop: the batch is taken back whole, and its numbers are used again
+ *
+ * Numbers have no hole: one is final only once its record is where the mode promises.
+ */
+import type { Block } from './block.ts';
+import type { ClientPrivacy } from './client.ts';
+import type { Entry } from './contract.ts';
+import { ENTRY_LENGTH_MAX, LineWriter } from './line.ts';
+
+export class Batch {
+  /** Number of the next record, and of the first that is not where the mode promises. */
+  seq: number;
+  keptSeq: number;
+  /** Entries of the open batch, and those that cannot be kept any more whatever happens. */
+  open = 0;
+  doomed = 0;
+  readonly #block: Block;
+  readonly #writer: LineWriter;
+
+  constructor(block: Block, seq: number, clients: ClientPrivacy) {
+    this.#block = block;
+    this.#writer = new LineWriter(clients);
+    this.seq = this.keptSeq = seq;
+  }
+
+  get isEmpty(): boolean {
+    return this.open === 0 && this.doomed === 0;
+  }
+
+  /** How far the wall clock is ahead of the monotonic one. */
+  setClockOffset(offsetMs: number): void {
+    this.#writer.setClockOffset(offsetMs);
+  }
+
+  append(entry: Entry): void {
+    const block = this.#block;
+    if (!block.hasRoom(entryLengthMax(entry))) {
+      // The batch has outgrown the largest buffer: it can no longer be kept whole, so none of it is.
+      this.doomed++;
+      return;
+    }
+    block.beginLine();
+    block.at = this.#writer.write(block.octets, block.at, this.seq++, entry);
+    this.open++;
+  }
+
+  renderTail(entry: Entry): Uint8Array {
+    const tail = new Uint8Array(entryLengthMax(entry));
+    return tail.slice(0, this.#writer.writeTail(tail, 0, entry));
+  }
+
+  /** Adds a record that is no entry, and commits it. The caller knows that no batch is open. */
+  addLine(line: Uint8Array): void {
+    this.#block.addLine(line);
+    this.#block.commit();
+    this.seq++;
+  }
+
+  /** Ends the batch: what was appended is to be written. Returns how many entries that are. */
+  close(): number {
+    this.#block.commit();
+    const count = this.open;
+    this.open = 0;
+    return count;
+  }
+
+  /** Takes the entries of the open batch back; it stays open, and lost. */
+  doom(): void {
+    this.#block.takeBack();
+    this.seq -= this.open;
+    this.doomed += this.open;
+    this.open = 0;
+  }
+
+  /** Takes the open batch back and ends it. Returns how many entries were lost with it. */
+  drop(): number {
+    this.doom();
+    const count = this.doomed;
+    this.doomed = 0;
+    return count;
+  }
+
+  /** Goes back to the first number that is not kept: what was not written is gone from the block, or goes with it. */
+  rewind(): void {
+    this.doomed += this.open;
+    this.open = 0;
+    this.seq = this.keptSeq;
+  }
+}
+
+const entryLengthMax = ({ outcome, detail, tail }: Entry): number =>
+  ENTRY_LENGTH_MAX + (tail === null ? outcome.length + (detail === null ? 0 : detail.length) : tail.length);
