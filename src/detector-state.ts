@@ -3,7 +3,16 @@
  * slow view. All of it or nothing: tables of another seed or size would speak of other names.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { createDetectMemory, type DetectMemory, type SlowState } from './detect/index.ts';
 
@@ -29,43 +38,56 @@ export function openDetectorState(directory: string | null): DetectorMemory {
     forgotten,
   });
   if (directory === null) return fresh(null);
-  let file: Buffer;
+  let fd: number;
   try {
-    file = readFileSync(join(directory, FILE));
+    fd = openSync(join(directory, FILE), 'r');
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     return fresh(code === 'ENOENT' ? null : message);
   }
-  return readState(file) ?? fresh('it is of another version, or damaged');
+  try {
+    return readState(fd) ?? fresh('it is of another version, or damaged');
+  } catch (error) {
+    return fresh((error as Error).message);
+  } finally {
+    closeSync(fd);
+  }
 }
 
-function readState(file: Buffer): DetectorMemory | null {
-  if (file.length < MAGIC.length + 4 || file.toString('latin1', 0, MAGIC.length) !== MAGIC) return null;
-  const seed = file.readInt32LE(MAGIC.length);
-  let at = MAGIC.length + 4;
-  const next = (): Buffer | null => {
-    if (at + 4 > file.length) return null;
-    const length = file.readUInt32LE(at);
-    at += 4;
-    if (at + length > file.length) return null;
-    at += length;
-    return file.subarray(at - length, at);
-  };
+/** Parts are read to where they will stay: the file is large, and nobody is answered before it is read. */
+function readState(fd: number): DetectorMemory | null {
+  const head = Buffer.alloc(MAGIC.length + 4);
+  if (!fill(fd, head) || head.toString('latin1', 0, MAGIC.length) !== MAGIC) return null;
+  const seed = head.readInt32LE(MAGIC.length);
+  const length = Buffer.alloc(4);
   const memory = createDetectMemory();
   for (const part of MEMORY_PARTS) {
-    const octets = next();
-    if (octets === null || octets.length !== memory[part].byteLength) return null;
-    new Uint8Array(memory[part]).set(octets);
+    const octets = new Uint8Array(memory[part]);
+    if (!fill(fd, length) || length.readUInt32LE(0) !== octets.length || !fill(fd, octets)) return null;
   }
-  const [pairs, zones, clients] = SLOW_PARTS.map(() => next());
-  if (pairs === null || zones === null || clients === null || at !== file.length) return null;
-  const slow: SlowState = {
-    version: 1,
-    pairs: Uint8Array.from(pairs),
-    zones: Uint8Array.from(zones),
-    clients: Uint8Array.from(clients),
-  };
-  return { seed, memory, slow, forgotten: null };
+  const slow: Uint8Array[] = [];
+  let left = fstatSync(fd).size;
+  for (const _ of SLOW_PARTS) {
+    if (!fill(fd, length) || length.readUInt32LE(0) > left) return null;
+    left -= length.readUInt32LE(0);
+    // Shared, so that it is not copied on its way to the detector thread.
+    const octets = new Uint8Array(new SharedArrayBuffer(length.readUInt32LE(0)));
+    if (!fill(fd, octets)) return null;
+    slow.push(octets);
+  }
+  if (readSync(fd, length, 0, 1, null) !== 0) return null;
+  const [pairs, zones, clients] = slow;
+  return { seed, memory, slow: { version: 1, pairs, zones, clients }, forgotten: null };
+}
+
+/** Reads as many octets as there is room for; false when the file ends before. */
+function fill(fd: number, into: Uint8Array): boolean {
+  for (let at = 0; at < into.length; ) {
+    const read = readSync(fd, into, at, into.length - at, null);
+    if (read === 0) return false;
+    at += read;
+  }
+  return true;
 }
 
 /** Writes the state beside its place and moves it there, so that a crash leaves the old one. Throws what the disk says. */

@@ -16,13 +16,15 @@ export class Detection {
   readonly #directory: string;
   readonly #log: Log;
   readonly #timer: NodeJS.Timeout;
-  #worker: Worker;
+  #worker: Worker | null = null;
+  /** What is said before the thread has begun. */
+  readonly #early: { readonly message: ToDetector; readonly ports: readonly MessagePort[] }[] = [];
   #slow: DetectorStart['state'];
   #closing = false;
   /** Told when the thread was started anew: the old channels are dead. */
   readonly #onRestart: () => void;
 
-  /** Reads the state of `directory` and starts the thread. */
+  /** Reads the state of `directory`. The fast paths judge from then on; the thread is started by `begin`. */
   constructor(directory: string, log: Log, onRestart: () => void) {
     this.#onRestart = onRestart;
     this.#directory = directory;
@@ -33,15 +35,20 @@ export class Detection {
     this.memory = memory;
     this.#slow = slow;
     this.verdicts = new Verdicts(memory, seed, (block) => this.#tell({ kind: 'release', block }));
-    this.#worker = this.#start();
     this.#timer = setInterval(() => this.#tell({ kind: 'save' }), SAVE_EVERY_MS);
     this.#timer.unref();
+  }
+
+  /** Starts the thread: the long view can wait until the first queries are answered. */
+  begin(): void {
+    this.#worker = this.#start();
+    for (const { message, ports } of this.#early.splice(0)) this.#worker.postMessage(message, ports);
   }
 
   /** A new data thread's end of a channel to the detector thread. */
   connect(): MessagePort {
     const { port1, port2 } = new MessageChannel();
-    this.#worker.postMessage({ kind: 'thread', port: port1 } satisfies ToDetector, [port1]);
+    this.#tell({ kind: 'thread', port: port1 }, [port1]);
     return port2;
   }
 
@@ -49,7 +56,9 @@ export class Detection {
   async close(): Promise<void> {
     this.#closing = true;
     clearInterval(this.#timer);
-    const ended = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
+    const worker = this.#worker;
+    if (worker === null) return;
+    const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
     this.#tell({ kind: 'stop' });
     await ended;
   }
@@ -102,7 +111,8 @@ export class Detection {
     }
   }
 
-  #tell(message: ToDetector): void {
-    this.#worker.postMessage(message);
+  #tell(message: ToDetector, ports: readonly MessagePort[] = []): void {
+    if (this.#worker === null) this.#early.push({ message, ports });
+    else this.#worker.postMessage(message, ports);
   }
 }

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { type Certificates, readCertificates } from './certificates.ts';
 import type { Endpoint, Fault, Settings } from './config/index.ts';
 import {
@@ -21,6 +21,7 @@ import {
   type Stop,
   startControl,
 } from './control/index.ts';
+import { startDataThread } from './data-thread.ts';
 import { Detection } from './detector-thread.ts';
 import { explain } from './explain.ts';
 import {
@@ -32,7 +33,6 @@ import {
 } from './metrics/index.ts';
 import { openEngine } from './net/index.ts';
 import { type LoadedPolicy, loadPolicy } from './policy-loading.ts';
-import { createRateTable } from './query/index.ts';
 import type { AuditState, FromWorker, Listening, ToWorker, WorkerStart } from './thread-messages.ts';
 import type { UpstreamServerState } from './upstream/index.ts';
 import type { ShownVerdict } from './verdicts.ts';
@@ -63,6 +63,8 @@ interface DataThread {
 export interface ServiceOptions {
   readonly settings: Settings;
   readonly log: Log;
+  /** A data thread that is loading already; without it one is started. */
+  readonly firstThread?: Worker;
   /** How long queries are still answered after the service has said that it is not ready any more. */
   readonly lameDuckMs: number;
   /** Called when the service cannot go on; the process should exit with 1. */
@@ -89,7 +91,7 @@ export class Service {
   readonly #hashSeed: number;
   readonly #detection: Detection | null;
   readonly #cookieSecret = new Uint8Array(randomBytes(16));
-  readonly #rateTable: SharedArrayBuffer | null;
+  #rateTable: SharedArrayBuffer | null = null;
   readonly #ticketKeys = new Uint8Array(randomBytes(48));
   #certificates: Certificates = { tls: null, https: null };
   readonly #threads: DataThread[] = [];
@@ -106,7 +108,6 @@ export class Service {
   constructor(options: ServiceOptions) {
     this.#options = options;
     this.#log = options.log;
-    this.#rateTable = options.settings.limits.responseRate.perSecond > 0 ? createRateTable() : null;
     const { detect } = options.settings;
     this.#detection = detect.enabled
       ? new Detection(detect.stateDirectory, this.#log, () => this.#reconnectDetector())
@@ -135,6 +136,11 @@ export class Service {
     this.#logFaults(loaded.faults);
     mkdirSync(settings.audit.directory, { recursive: true });
     this.#certificates = readCertificates(settings);
+    if (settings.limits.responseRate.perSecond > 0) {
+      // The rest of that room is for data threads.
+      const { createRateTable } = await import('./query/index.ts');
+      this.#rateTable = createRateTable();
+    }
     const workerCount = await this.#workerCount();
     for (let worker = 0; worker < workerCount; worker++) {
       const memory = createCounters();
@@ -153,20 +159,26 @@ export class Service {
         restartedAtMs: [],
       });
     }
+    const [first, ...others] = this.#threads;
     // The first binds the ports, also those that the kernel chooses; the others share them.
-    for (const thread of this.#threads) await this.#run(thread);
-    if (settings.http.enabled) {
-      this.#control = await startControl(
-        {
-          address: settings.http.listen.host,
-          port: settings.http.listen.port,
-          token: readToken(settings),
-          log: this.#log,
-        },
-        this.#controlRoom(),
-      );
-    }
+    await this.#run(first, this.#options.firstThread);
+    this.#detection?.begin();
+    await Promise.all([this.#openControl(), ...others.map((thread) => this.#run(thread))]);
     this.#log.info(this.summary(), 'serving');
+  }
+
+  async #openControl(): Promise<void> {
+    const { http } = this.#options.settings;
+    if (!http.enabled) return;
+    this.#control = await startControl(
+      {
+        address: http.listen.host,
+        port: http.listen.port,
+        token: readToken(this.#options.settings),
+        log: this.#log,
+      },
+      this.#controlRoom(),
+    );
   }
 
   get addresses(): ServiceAddresses {
@@ -285,8 +297,9 @@ export class Service {
   async #workerCount(): Promise<number> {
     const { settings } = this.#options;
     const wanted = settings.workers === 'auto' ? availableParallelism() : settings.workers;
+    if (wanted === 1) return 1;
     const { engine } = await openEngine(settings.io);
-    if (engine.name === 'native' || wanted === 1) return wanted;
+    if (engine.name === 'native') return wanted;
     if (settings.workers !== 'auto') {
       this.#log.warn(
         { wanted, engine: engine.name },
@@ -296,7 +309,7 @@ export class Service {
     return 1;
   }
 
-  #run(thread: DataThread): Promise<void> {
+  #run(thread: DataThread, worker = startDataThread()): Promise<void> {
     const port = this.#detection?.connect() ?? null;
     const start: WorkerStart = {
       worker: thread.worker,
@@ -311,10 +324,7 @@ export class Service {
       reusePort: this.#threads.length > 1,
       detect: this.#detection === null || port === null ? null : { memory: this.#detection.memory, port },
     };
-    const worker = new Worker(new URL('./worker.js', import.meta.url), {
-      workerData: start,
-      transferList: port === null ? [] : [port],
-    });
+    worker.postMessage({ kind: 'start', start } satisfies ToWorker, port === null ? [] : [port]);
     thread.thread = worker;
     return new Promise((resolve, reject) => {
       worker.on('message', (message: FromWorker) => {

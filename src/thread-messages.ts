@@ -7,7 +7,7 @@ import type { CompiledPolicy } from './policy/index.ts';
 import type { UpstreamServerState } from './upstream/contract.ts';
 import type { FoundVerdict } from './verdicts.ts';
 
-/** What a worker is started with; structured-cloned, so plain data and shared memory only. */
+/** What a worker begins with; structured-cloned, so plain data and shared memory only. */
 export interface WorkerStart {
   readonly worker: number;
   readonly workerCount: number;
@@ -26,6 +26,8 @@ export interface WorkerStart {
 }
 
 export type ToWorker =
+  /** The first message, once. */
+  | { readonly kind: 'start'; readonly start: WorkerStart }
   | { readonly kind: 'policy'; readonly compiled: CompiledPolicy }
   | { readonly kind: 'certificates'; readonly certificates: Certificates }
   | { readonly kind: 'detector'; readonly port: MessagePort }

@@ -62,16 +62,23 @@ interface Listed extends FoundVerdict {
 }
 
 export class Verdicts {
-  readonly #fast: FastPath;
+  readonly #memory: DetectMemory;
   readonly #seed: number;
+  #opened: FastPath | null = null;
   readonly #listed = new Map<string, Listed>();
   /** Told of each block that was ended by hand. */
   readonly #onRelease: (block: Block) => void;
 
   constructor(memory: DetectMemory, seed: number, onRelease: (block: Block) => void) {
-    this.#fast = createFastPath({ memory, seed });
+    this.#memory = memory;
     this.#seed = seed;
     this.#onRelease = onRelease;
+  }
+
+  /** Opened when somebody looks: its tables take a while to make, and the start of a resolver is no time for that. */
+  get #fast(): FastPath {
+    this.#opened ??= createFastPath({ memory: this.#memory, seed: this.#seed });
+    return this.#opened;
   }
 
   /** Takes a verdict into the list; false when it is there already. */

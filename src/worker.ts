@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 // Imported, because the global of this name is looked up through a getter each time it is read.
 import { performance } from 'node:perf_hooks';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { type AuditLog, type ClientPrivacy, openAudit } from './audit/index.ts';
 import { ResponseCache } from './cache/index.ts';
 import type { Certificates } from './certificates.ts';
@@ -181,7 +181,7 @@ class DataThread {
     }
   }
 
-  take(message: ToWorker): void {
+  take(message: Exclude<ToWorker, { kind: 'start' }>): void {
     switch (message.kind) {
       case 'policy':
         this.#path.replaceSite(this.#siteOf(message.compiled));
@@ -350,6 +350,14 @@ function clientPrivacy({ audit }: WorkerStart['settings']): ClientPrivacy {
   return { mode: 'pseudonymise', key: readFileSync(audit.pseudonymKeyFile ?? '') };
 }
 
-const thread = new DataThread(workerData as WorkerStart);
-parentPort?.on('message', (message: ToWorker) => thread.take(message));
-await thread.open();
+/** Made by the first message: until that comes, this thread has only loaded its modules. */
+let thread: DataThread | null = null;
+parentPort?.on('message', (message: ToWorker) => {
+  if (message.kind !== 'start') {
+    thread?.take(message);
+    return;
+  }
+  thread = new DataThread(message.start);
+  // What goes wrong here ends the thread, as an error that the control thread sees.
+  void thread.open();
+});

@@ -55,6 +55,7 @@ const DOORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 /** Entry files that join rooms; rooms may know only these, and only for the reason beside them. */
 const ENTRIES_FOR_ROOMS: Readonly<Record<string, string>> = {
   'main.ts': 'cli serve starts it',
+  'data-thread.ts': 'cli serve starts the first one before it loads the rest',
   'version.ts': 'a number',
   'explain.ts': 'cli explain and the control room explain alike',
   'policy-loading.ts': 'cli check compiles as the server does',

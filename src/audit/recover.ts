@@ -47,6 +47,13 @@ export interface Recovered {
 export class AuditDamaged extends Error {}
 
 const NEWLINE = 10;
+const ENTRY_BEGINS = Buffer.from('{"seq":');
+/**
+ * So much of a segment's end is read line by line; entries before it are known by their beginning. What a power cut can
+ * leave undone is younger than the last `fdatasync`, and no disk takes so much between two of them. Reading all of it
+ * would take a second for a segment of 64 MiB, and nobody is answered meanwhile.
+ */
+const READ_WHOLE = 4 * 1024 * 1024;
 
 const segmentsOf = (directory: string, worker: number): SegmentName[] =>
   readdirSync(directory)
@@ -117,6 +124,12 @@ function resumeAfter(octets: Buffer, name: SegmentName, path: string): Resumptio
     const end = octets.indexOf(NEWLINE, at);
     if (end < 0) break;
     // Only the tail can be torn, and it lies behind the last block line: what was before has been hashed already.
+    const entrySeq = at < octets.length - READ_WHOLE ? seqOfEntry(octets, at, end) : -1;
+    if (entrySeq !== -1) {
+      seq = entrySeq + 1;
+      at = good = end + 1;
+      continue;
+    }
     const line = parseObject(octets, at, end) as Record<string, unknown> | null;
     if (line === null) break;
     if (line['type'] === 'block' || line['type'] === 'checkpoint') {
@@ -170,6 +183,15 @@ function leavesBetween(octets: Buffer, at: number, end: number): Uint8Array[] {
     }
   }
   return leaves;
+}
+
+/** Number of the entry whose line is `octets[at … end)`, by its first members and last octet alone; −1 for other lines. */
+function seqOfEntry(octets: Buffer, at: number, end: number): number {
+  for (let i = 0; i < ENTRY_BEGINS.length; i++) if (octets[at + i] !== ENTRY_BEGINS[i]) return -1;
+  let seq = 0;
+  let digits = at + ENTRY_BEGINS.length;
+  for (; octets[digits] >= 0x30 && octets[digits] <= 0x39; digits++) seq = seq * 10 + octets[digits] - 0x30;
+  return octets[digits] === 0x2c && octets[end - 1] === 0x7d ? seq : -1;
 }
 
 const hex = (octets: Uint8Array): string => Buffer.from(octets).toString('hex');

@@ -2,41 +2,46 @@
 /** The command line. Each subcommand is a file of its own; this one joins them and turns what they throw into words. */
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../version.ts';
-import { auditCommand } from './audit.ts';
-import { checkCommand } from './check.ts';
-import { demoCommand } from './demo.ts';
-import { evidenceCommand } from './evidence.ts';
-import { explainCommand } from './explain.ts';
-import { huntCommand } from './hunt.ts';
-import { policyJudge } from './policy-judge.ts';
-import { queryCommand } from './query.ts';
-import { serveCommand } from './serve.ts';
-import { releaseCommand, verdictsCommand } from './verdicts.ts';
+
+/** What each command is made by: loaded when it is asked for, all of them for the list of commands. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import('./serve.ts')).serveCommand(),
+  check: async () => (await import('./check.ts')).checkCommand(),
+  explain: async () => (await import('./explain.ts')).explainCommand(),
+  query: async () => (await import('./query.ts')).queryCommand(),
+  hunt: async () => {
+    const [{ huntCommand }, { policyJudge }] = await Promise.all([
+      import('./hunt.ts'),
+      import('./policy-judge.ts'),
+    ]);
+    return huntCommand({ loadPolicy: policyJudge });
+  },
+  verdicts: async () => (await import('./verdicts.ts')).verdictsCommand(),
+  release: async () => (await import('./verdicts.ts')).releaseCommand(),
+  audit: async () => (await import('./audit.ts')).auditCommand(),
+  evidence: async () => (await import('./evidence.ts')).evidenceCommand(),
+  demo: async () => (await import('./demo.ts')).demoCommand(),
+  version: async () => versionCommand(),
+};
+
+function versionCommand(): Command {
+  return new Command('version')
+    .description('print the version')
+    .option('--json', 'as JSON, with the version of Node')
+    .action(({ json }: { json?: boolean }) => {
+      const versions = { sallyport: VERSION, node: process.versions.node };
+      console.log(json ? JSON.stringify(versions) : VERSION);
+    });
+}
 
 const program = new Command('sallyport')
   .description(
     'A DNS resolver that filters egress: allow-lists with reasons, tunnel detection, a complete audit.',
   )
-  .version(VERSION, '-V, --version')
-  .addCommand(serveCommand())
-  .addCommand(checkCommand())
-  .addCommand(explainCommand())
-  .addCommand(queryCommand())
-  .addCommand(huntCommand({ loadPolicy: policyJudge }))
-  .addCommand(verdictsCommand())
-  .addCommand(releaseCommand())
-  .addCommand(auditCommand())
-  .addCommand(evidenceCommand())
-  .addCommand(demoCommand())
-  .addCommand(
-    new Command('version')
-      .description('print the version')
-      .option('--json', 'as JSON, with the version of Node')
-      .action(({ json }: { json?: boolean }) => {
-        const versions = { sallyport: VERSION, node: process.versions.node };
-        console.log(json ? JSON.stringify(versions) : VERSION);
-      }),
-  );
+  .version(VERSION, '-V, --version');
+const asked = process.argv[2] ?? '';
+const wanted = Object.hasOwn(COMMANDS, asked) ? [COMMANDS[asked]] : Object.values(COMMANDS);
+for (const make of wanted) program.addCommand(await make());
 
 /** Wrong arguments are told from faults by their exit code, in every command and the commands below it. */
 function throwWhatIsWrong(command: Command): void {

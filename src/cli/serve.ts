@@ -1,8 +1,8 @@
 /** `sallyport serve`: the resolver. */
 import { Command } from 'commander';
-import { createLog, onSignals } from '../control/index.ts';
-import { Service, type ServiceAddresses, ServiceFaults } from '../main.ts';
-import { printFaults, readSettings, type SettingsFlags, withSettings } from './settings-flags.ts';
+import { startDataThread } from '../data-thread.ts';
+import type { Service, ServiceAddresses } from '../main.ts';
+import { type SettingsFlags, withSettings } from './settings-options.ts';
 
 export function serveCommand(): Command {
   return withSettings(new Command('serve'))
@@ -12,12 +12,20 @@ export function serveCommand(): Command {
 }
 
 async function serve(flags: SettingsFlags & { lameDuck: string }): Promise<void> {
+  // Half of a start is loading modules, here and in the first data thread: both at once.
+  const firstThread = startDataThread();
+  const [{ printFaults, readSettings }, { createLog, onSignals }, { Service, ServiceFaults }] =
+    await Promise.all([import('./settings-flags.ts'), import('../control/index.ts'), import('../main.ts')]);
   const settings = readSettings(flags);
-  if (settings === null) return;
+  if (settings === null) {
+    await firstThread.terminate();
+    return;
+  }
   const log = createLog(settings.log);
   const service = new Service({
     settings,
     log,
+    firstThread,
     lameDuckMs: Number(flags.lameDuck) * 1000,
     onFatal: (why) => {
       log.fatal({ why }, 'the service cannot go on');

@@ -9,7 +9,7 @@ import { readName } from './pattern.ts';
 import { Group, LocalZone, PolicyDocument, Route } from './policy-document.ts';
 import { Report, readDenyAnswer, salvage } from './policy-parts.ts';
 import { type LocatedSet, readSet } from './rule-reader.ts';
-import { jsonSchema, keysAt } from './schema-keys.ts';
+import { type JsonSchema, jsonSchema, keysAt } from './schema-keys.ts';
 import { shapeFaults, valueAt } from './shape-faults.ts';
 import type { YamlSource } from './yaml-source.ts';
 
@@ -52,7 +52,12 @@ export interface PolicyPart {
   readonly faults: readonly Fault[];
 }
 
-const POLICY_SCHEMA = jsonSchema(PolicyDocument);
+/** Made for the first fault: most policies have none. */
+let policySchema: JsonSchema | null = null;
+function schemaOfPolicy(): JsonSchema {
+  policySchema ??= jsonSchema(PolicyDocument);
+  return policySchema;
+}
 
 /** Reads one file; `nowMs` (since 1970) tells what has expired, `directory` where its list files are. */
 export function readPolicy(source: YamlSource, directory: string, nowMs: number): PolicyPart {
@@ -61,7 +66,7 @@ export function readPolicy(source: YamlSource, directory: string, nowMs: number)
     return { source, sets: [], groups: [], zones: [], routes: [], faults: source.faults };
   const parsed = PolicyDocument.safeParse(source.value);
   if (!parsed.success) {
-    const found = shapeFaults(parsed.error.issues, source.value, (path) => keysAt(POLICY_SCHEMA, path));
+    const found = shapeFaults(parsed.error.issues, source.value, (path) => keysAt(schemaOfPolicy(), path));
     for (const fault of found) report.add('fault', fault.path, fault, fault.inKey ? 'key' : 'value');
   }
   return {

@@ -3,7 +3,7 @@
  * may ask `*.s3.amazonaws.com`. The Public Suffix List (inside `tldts`) knows both kinds: registries, and the shared
  * suffixes of hosting companies in its private part.
  */
-import { parse } from 'tldts';
+import { createRequire } from 'node:module';
 import type { ListFault, PatternSource } from '../policy/index.ts';
 import { nameText } from '../wire/index.ts';
 
@@ -69,10 +69,18 @@ export function judgeWildcard(name: string): Pick<ListFault, 'severity' | 'probl
   };
 }
 
+/** Loaded with the first wildcard. */
+let suffixes: typeof import('tldts') | null = null;
+
 function reachBelow(name: string): Reach {
   if (name === '.') return 'public';
   if (ABOVE_SHARED.has(name)) return 'shared';
-  const found = parse(name, { allowPrivateDomains: true, validateHostname: false, extractHostname: false });
+  suffixes ??= createRequire(import.meta.url)('tldts') as typeof import('tldts');
+  const found = suffixes.parse(name, {
+    allowPrivateDomains: true,
+    validateHostname: false,
+    extractHostname: false,
+  });
   if (found.publicSuffix !== name) return 'one-owner';
   if (found.isPrivate === true) return 'shared';
   // The list's last rule makes every unknown top-level name a suffix; only the reserved ones are known to be nobody's.

@@ -6,7 +6,7 @@
  * with tldts' own answer, so a release that moves the file is noticed before it ships.
  */
 import { createRequire } from 'node:module';
-import { nameOctets } from '../wire/index.ts';
+import { NAME_LENGTH_MAX } from '../wire/index.ts';
 
 export const ICANN = 1;
 export const PRIVATE = 2;
@@ -26,41 +26,51 @@ interface Trie {
   readonly exceptionsRoot: number;
 }
 
-export interface SuffixRule {
-  readonly suffix: Uint8Array;
-  flags: number;
-}
+const ASTERISK = '*';
 
-/** Every rule, and every name between a rule and the root, once. */
-export function publicSuffixRules(): SuffixRule[] {
+/**
+ * Calls `mark` with every rule, and with every name between a rule and the root. A name may come twice, with flags that
+ * are to be joined. `name` is the caller's only during the call.
+ */
+export function eachPublicSuffix(mark: (name: Uint8Array, at: number, flags: number) => void): void {
   const trie = readTrie();
-  const rules = new Map<string, SuffixRule>();
-  const mark = (name: string, flags: number): void => {
-    if (name === '' || !/^[\x21-\x7e]+$/.test(name)) return;
-    const known = rules.get(name);
-    if (known !== undefined) known.flags |= flags;
-    else rules.set(name, { suffix: nameOctets(name), flags });
-  };
-  const edgeAt: number[] = [0];
-  for (const length of trie.edgeLength) edgeAt.push(edgeAt[edgeAt.length - 1] + length);
-  const walk = (node: number, name: string, isException: boolean): void => {
-    for (let edge = trie.edgeStart[node]; edge < trie.edgeStart[node + 1]; edge++) {
-      const label = trie.labelText.slice(edgeAt[edge], edgeAt[edge + 1]);
-      const child = trie.edgeChild[edge];
-      const flags = trie.nodeFlags[child];
-      const longer = name === '' ? label : `${label}.${name}`;
-      if (label === '*') {
-        mark(name, INNER | ((flags & PRIVATE) !== 0 ? WILDCARD_PRIVATE : WILDCARD_ICANN));
+  const { edgeStart, edgeLength, edgeChild, nodeFlags, labelText } = trie;
+  const edgeAt = new Uint32Array(edgeLength.length + 1);
+  for (let edge = 0; edge < edgeLength.length; edge++) edgeAt[edge + 1] = edgeAt[edge] + edgeLength[edge];
+  // Names grow towards their beginning: what stands behind `at` is the parent's.
+  const name = new Uint8Array(NAME_LENGTH_MAX);
+  const root = NAME_LENGTH_MAX - 1;
+  const walk = (node: number, at: number, isException: boolean): void => {
+    for (let edge = edgeStart[node]; edge < edgeStart[node + 1]; edge++) {
+      const from = edgeAt[edge];
+      const length = edgeLength[edge];
+      const child = edgeChild[edge];
+      const flags = nodeFlags[child];
+      if (length === 1 && labelText[from] === ASTERISK) {
+        if (at !== root)
+          mark(name, at, INNER | ((flags & PRIVATE) !== 0 ? WILDCARD_PRIVATE : WILDCARD_ICANN));
         continue;
       }
-      if (flags !== 0) mark(longer, INNER | (isException ? EXCEPTION : flags));
-      else mark(longer, INNER);
-      walk(child, longer, isException);
+      const start = at - length - 1;
+      // U-labels stand beside their A-labels, and only these are asked for.
+      if (start < 0 || !writeLabel(name, start, labelText, from, length)) continue;
+      mark(name, start, INNER | (flags === 0 ? 0 : isException ? EXCEPTION : flags));
+      walk(child, start, isException);
     }
   };
-  walk(trie.rulesRoot, '', false);
-  walk(trie.exceptionsRoot, '', true);
-  return [...rules.values()];
+  walk(trie.rulesRoot, root, false);
+  walk(trie.exceptionsRoot, root, true);
+}
+
+/** False for a label with other than visible ASCII characters. */
+function writeLabel(name: Uint8Array, at: number, text: string, from: number, length: number): boolean {
+  name[at] = length;
+  for (let i = 0; i < length; i++) {
+    const unit = text.charCodeAt(from + i);
+    if (unit < 0x21 || unit > 0x7e) return false;
+    name[at + 1 + i] = unit;
+  }
+  return true;
 }
 
 function readTrie(): Trie {

@@ -6,20 +6,24 @@
  *
  *    value   public-suffix flags (6 bits) | popular (1) | service index + 1 (from bit 8)
  */
-import { hashLabel, nameOctets, type Question, sameName } from '../wire/index.ts';
+import { nameOctets, type Question } from '../wire/index.ts';
 import { popularDomains } from './ngrams.ts';
 import { REVERSE_CUTS, SERVICES, type Service } from './profiles/services.ts';
 import { compileShapes, type Shapes } from './profiles/shapes.ts';
 import {
   EXCEPTION,
+  eachPublicSuffix,
   ICANN,
   PRIVATE,
-  publicSuffixRules,
   WILDCARD_ICANN,
   WILDCARD_PRIVATE,
 } from './public-suffix.ts';
+import { SuffixTable } from './suffix-table.ts';
 
 const POPULAR = 64;
+const NEWLINE = 0x0a;
+/** About as many names as the lists hold; the table grows by itself. */
+const NAMES = 20_000;
 
 export interface CompiledService {
   readonly service: Service;
@@ -44,15 +48,15 @@ export class Zones {
 
   /** `seed`: that of the questions which will be read. */
   constructor(seed: number, services: readonly Service[] = SERVICES) {
-    const values = new Map<string, { name: Uint8Array; value: number }>();
-    const add = (name: Uint8Array, value: number): void => {
-      const key = Buffer.from(name).toString('latin1');
-      const known = values.get(key);
-      if (known === undefined) values.set(key, { name, value });
-      else known.value |= value;
-    };
-    for (const rule of publicSuffixRules()) add(rule.suffix, rule.flags);
-    for (const name of popularDomains()) add(nameOctets(name), POPULAR);
+    const table = new SuffixTable(seed, NAMES);
+    eachPublicSuffix((name, at, flags) => table.add(name, at, flags));
+    const popular = popularDomains();
+    for (let from = 0; from < popular.length; ) {
+      const end = popular.indexOf(NEWLINE, from);
+      const to = end === -1 ? popular.length : end;
+      table.addText(popular, from, to, POPULAR);
+      from = to + 1;
+    }
     const compiled: CompiledService[] = [];
     const byZone = new Map<string, Service[]>();
     for (const service of services) byZone.set(service.zone, [...(byZone.get(service.zone) ?? []), service]);
@@ -63,10 +67,10 @@ export class Zones {
         shapes: compileShapes(lines.flatMap((line) => line.shapes)),
         extraLabels,
       });
-      add(nameOctets(zone), compiled.length << 8);
+      table.add(nameOctets(zone), 0, compiled.length << 8);
     }
     this.#services = compiled;
-    this.#table = new SuffixTable(seed, [...values.values()]);
+    this.#table = table;
   }
 
   /** What is known of a name with this hash. */
@@ -128,62 +132,4 @@ export class Zones {
       }
     }
   }
-}
-
-class SuffixTable {
-  readonly #mask: number;
-  readonly #hashes: Int32Array;
-  readonly #values: Int32Array;
-  readonly #at: Int32Array;
-  readonly #octets: Uint8Array;
-
-  constructor(seed: number, entries: readonly { readonly name: Uint8Array; readonly value: number }[]) {
-    let size = 1024;
-    while (size < entries.length * 3) size *= 2;
-    this.#mask = size - 1;
-    this.#hashes = new Int32Array(size);
-    this.#values = new Int32Array(size);
-    this.#at = new Int32Array(size);
-    this.#octets = new Uint8Array(entries.reduce((sum, entry) => sum + entry.name.length, 0));
-    let at = 0;
-    for (const { name, value } of entries) {
-      const hash = hashOf(name, seed);
-      let slot = (hash ^ (hash >>> 15)) & this.#mask;
-      while (this.#values[slot] !== 0) slot = (slot + 1) & this.#mask;
-      this.#hashes[slot] = hash;
-      this.#values[slot] = value;
-      this.#at[slot] = at;
-      this.#octets.set(name, at);
-      at += name.length;
-    }
-  }
-
-  /** The value of a name by its hash alone: right but for one in four billion, and nobody outside knows the seed. */
-  valueOf(hash: number): number {
-    let slot = (hash ^ (hash >>> 15)) & this.#mask;
-    for (; this.#values[slot] !== 0; slot = (slot + 1) & this.#mask)
-      if (this.#hashes[slot] === hash) return this.#values[slot];
-    return 0;
-  }
-
-  /** The value of the suffix that begins at `label`, or 0. */
-  find(question: Question, label: number): number {
-    const hash = question.suffixHash[label];
-    let slot = (hash ^ (hash >>> 15)) & this.#mask;
-    for (; this.#values[slot] !== 0; slot = (slot + 1) & this.#mask) {
-      if (this.#hashes[slot] !== hash) continue;
-      if (sameName(this.#octets, this.#at[slot], question.name, question.labelAt[label]))
-        return this.#values[slot];
-    }
-    return 0;
-  }
-}
-
-/** Hash of a canonical name, as a question with this seed has it. */
-function hashOf(name: Uint8Array, seed: number): number {
-  const starts: number[] = [];
-  for (let at = 0; name[at] !== 0; at += name[at] + 1) starts.push(at);
-  let hash = seed | 0;
-  for (let i = starts.length - 1; i >= 0; i--) hash = hashLabel(hash, name, starts[i]);
-  return hash;
 }

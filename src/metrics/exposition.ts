@@ -3,7 +3,7 @@
  * of its metrics gathers its samples when the page is asked for, so nothing is kept twice and nothing is spent between
  * scrapes.
  */
-import { type Metric, Registry } from 'prom-client';
+import type { Metric, Registry } from 'prom-client';
 import {
   ACTIONS,
   At,
@@ -82,11 +82,35 @@ export interface Exposition {
   render(): Promise<string>;
 }
 
-/** Builds the registry. Throws when two families share a name. */
+/** As prom-client's registry says it. */
+const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+/**
+ * The page of these sources. Throws when two families share a name. The registry is built, and prom-client loaded, with
+ * the first page: data threads and the start do without it.
+ */
 export function createExposition(sources: MetricsSources): Exposition {
+  const all = families(sources);
+  const names = new Set<string>();
+  for (const { name } of all) {
+    if (names.has(name)) throw new Error(`the metric ${PREFIX}${name} has already been registered`);
+    names.add(name);
+  }
+  let registry: Promise<Registry> | null = null;
+  return {
+    contentType: CONTENT_TYPE,
+    async render() {
+      registry ??= createRegistry(all);
+      return (await registry).metrics();
+    },
+  };
+}
+
+async function createRegistry(all: readonly Family[]): Promise<Registry> {
+  const { Registry } = await import('prom-client');
   const registry = new Registry();
-  for (const family of families(sources)) registry.registerMetric(asMetric(family));
-  return { contentType: registry.contentType, render: () => registry.metrics() };
+  for (const family of all) registry.registerMetric(asMetric(family));
+  return registry;
 }
 
 /** The published names, with prefix, in order: for the reference page and its test. */

@@ -2,7 +2,7 @@
  * May this answer go back? Every name that an alias chain passed through is judged: a deny rule on any of them denies the
  * answer, and a rule may demand more (`cname: inspect | same-site`). Targets of HTTPS and SVCB records count as steps.
  */
-import { getDomain } from 'tldts';
+import { createRequire } from 'node:module';
 import type { Answer } from '../answer/index.ts';
 import type { Policy, RuleDescription, Verdict } from '../policy/index.ts';
 import { nameText, Question, Rrtype } from '../wire/index.ts';
@@ -60,7 +60,13 @@ export class AliasJudge {
   }
 }
 
+type Domains = typeof import('tldts');
+let domains: Domains | null = null;
+
+/** Whether two names have one registrable domain. The list of suffixes is loaded when a rule first asks for it. */
 function isSameSite(left: Uint8Array, right: Uint8Array): boolean {
+  domains ??= createRequire(import.meta.url)('tldts') as Domains;
+  const { getDomain } = domains;
   const site = getDomain(nameText(left), { allowPrivateDomains: true });
   return site !== null && site === getDomain(nameText(right), { allowPrivateDomains: true });
 }

@@ -1,6 +1,15 @@
 /** What the log promises when the process is killed and when the disk is full (docs/audit.md). */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { verifyAudit } from '../../src/audit/index.ts';
@@ -72,6 +81,30 @@ describe.each([
     }),
   );
 });
+
+test('a segment that is too long to be read whole goes on behind its last whole line', () =>
+  withDirectory((directory) => {
+    const before = join(directory, 'before');
+    const after = join(directory, 'after');
+    const log = openTest({ directory: before, worker: 0 });
+    const entry = entryFor(log);
+    const count = 20_000;
+    for (let i = 0; i < count; i += 500) expect(write(log, entry, 500)).toBe(true);
+    cpSync(before, after, { recursive: true });
+    rmSync(join(after, 'w0.lock'), { force: true });
+    const [file] = segmentFiles(after);
+    expect(statSync(join(after, file)).size).toBeGreaterThan(5_000_000);
+    appendFileSync(join(after, file), '{"seq":20001,"time":"2026-11-2');
+    const again = openTest({ directory: after, worker: 0 });
+    expect(write(again, entryFor(again))).toBe(true);
+    return Promise.all([log.close(), again.close()]).then(() => {
+      // The note of the repair takes a number as well.
+      expect(numbersOf(after)).toEqual(upTo(count + 2));
+      expect(verifyAudit(after).faults).toEqual([]);
+      const recovered = linesOf(after).find(({ type }) => type === 'recovered');
+      expect(recovered).toMatchObject({ file, tornOctets: 30 });
+    });
+  }));
 
 /** Runs a test on a file system of its own, of `kilobytes`; where that is not permitted it says so. */
 const onDiskOf = (kilobytes: number, run: (disk: string) => Promise<void>): Promise<void> =>
