@@ -254,6 +254,7 @@ describe('an HTTP/2 connection ends with GOAWAY', () => {
     { name: 'PING of a stream', frames: [frame(PING, 0, 1, '0000000000000000')], code: PROTOCOL_ERROR },
     { name: 'PING of 6 octets', frames: [frame(PING, 0, 0, '000000000000')], code: FRAME_SIZE_ERROR },
     { name: 'GOAWAY of a stream', frames: [frame(GOAWAY, 0, 1, '0000000000000000')], code: PROTOCOL_ERROR },
+    { name: 'GOAWAY of 7 octets', frames: [frame(GOAWAY, 0, 0, '00000000000000')], code: FRAME_SIZE_ERROR },
     {
       name: 'WINDOW_UPDATE of nothing',
       frames: [frame(WINDOW_UPDATE, 0, 0, '00000000')],
@@ -493,6 +494,11 @@ describe('an HTTP/2 connection resets only the stream', () => {
         ),
       ],
       code: PROTOCOL_ERROR,
+    },
+    {
+      name: 'PRIORITY of 4 octets',
+      frames: [head(1), frame(PRIORITY, 0, 1, '0000000b')],
+      code: FRAME_SIZE_ERROR,
     },
     {
       name: 'PRIORITY on itself',

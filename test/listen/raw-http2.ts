@@ -5,6 +5,8 @@ import { until } from './echo.ts';
 
 export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 
+const START = Buffer.concat([PREFACE, frame(4, 0, 0)]);
+
 export interface Frame {
   type: number;
   flags: number;
@@ -65,12 +67,14 @@ export class RawHttp2 {
     socket.on('error', () => {});
   }
 
-  static async dial(
-    port: number,
-    start: Uint8Array = Buffer.concat([PREFACE, frame(4, 0, 0)]),
-  ): Promise<RawHttp2> {
+  static async dial(port: number, start: Uint8Array = START): Promise<RawHttp2> {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true });
     await once(socket, 'connect');
+    return RawHttp2.over(socket, start);
+  }
+
+  /** Speaks over a socket that is connected, and through its handshake if it has one. */
+  static over(socket: Socket, start: Uint8Array = START): RawHttp2 {
     socket.write(start);
     return new RawHttp2(socket);
   }
@@ -97,7 +101,7 @@ export class RawHttp2 {
 
   /** Whether a response to the stream has come in full. */
   answered(stream: number): boolean {
-    return this.frames.some((one) => one.stream === stream && one.type === 0 && (one.flags & 1) !== 0);
+    return this.frames.some((one) => one.stream === stream && one.type <= 1 && (one.flags & 1) !== 0);
   }
 
   async gets(what: string, condition: () => boolean): Promise<void> {

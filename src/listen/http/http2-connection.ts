@@ -477,9 +477,14 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
   }
 
   takePriority(stream: number, dependency: number): void {
-    if (dependency !== stream) this.takeNothing();
-    else if (this.#streams.has(stream)) this.#reset(stream, ErrorCode.PROTOCOL_ERROR);
-    else this.fail(ErrorCode.PROTOCOL_ERROR);
+    if (dependency === stream) this.takeFault(stream, ErrorCode.PROTOCOL_ERROR);
+    else this.takeNothing();
+  }
+
+  takeFault(stream: number, code: number): void {
+    // A stream that is not open cannot be reset (RFC 9113 section 5.1), so its fault is one of the connection.
+    if (this.#streams.has(stream)) this.#reset(stream, code);
+    else this.fail(code);
   }
 
   takeReset(stream: number): void {

@@ -30,6 +30,8 @@ export interface FrameTaker {
   takeSettingsEnd(): void;
   takePing(octets: Buffer, at: number): void;
   takeWindowUpdate(stream: number, increment: number): void;
+  /** A frame that is a fault of its stream and of no other. */
+  takeFault(stream: number, code: number): void;
   /** A frame that is allowed and brings nothing: acknowledgements, unknown types. */
   takeNothing(): void;
   /** The connection cannot go on. `isAbuse`: nothing is malformed, there is only too much of it. */
@@ -145,7 +147,7 @@ export class Http2Reader {
         break;
       case FrameType.PRIORITY:
         if (stream === 0) this.#fail(ErrorCode.PROTOCOL_ERROR);
-        else if (end - at !== 5) this.#fail(ErrorCode.FRAME_SIZE_ERROR);
+        else if (end - at !== 5) this.#taker.takeFault(stream, ErrorCode.FRAME_SIZE_ERROR);
         else this.#taker.takePriority(stream, u32(input, at) & STREAM_MASK);
         break;
       case FrameType.RST_STREAM:
@@ -160,7 +162,8 @@ export class Http2Reader {
         this.#ping(flags, stream, input, at, end);
         break;
       case FrameType.GOAWAY:
-        if (stream !== 0 || end - at < 8) this.#fail(ErrorCode.PROTOCOL_ERROR);
+        if (stream !== 0) this.#fail(ErrorCode.PROTOCOL_ERROR);
+        else if (end - at < 8) this.#fail(ErrorCode.FRAME_SIZE_ERROR);
         break;
       case FrameType.WINDOW_UPDATE:
         if (end - at !== 4) this.#fail(ErrorCode.FRAME_SIZE_ERROR);
