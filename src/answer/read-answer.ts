@@ -224,17 +224,18 @@ export class AnswerReader {
 
   /** Aliases from `#current` on; leaves the name at the end of the chain in `#current`. Returns the records written. */
   #writeChain(question: Question, answers: number, targets: Uint8Array[], options: ReadOptions): number {
-    if (question.type === Rrtype.CNAME) return 0;
     let written = 0;
     for (;;) {
       const alias = this.#aliasOf(answers);
       if (alias === -1) return written;
-      if (targets.length === ALIAS_COUNT_MAX) throw new BrokenReply('alias chain too long');
-      if (options.dnssecOk) written += this.#writeDname(answers);
-      written += this.#writeRrset(Rrtype.CNAME, answers, options.dnssecOk);
       const length = readName(this.#message, this.#rdataAt[alias], this.#rdataEnd(alias), this.#owner);
       if (length === MALFORMED) throw new BrokenReply('malformed record');
       const target = this.#owner.slice(0, length);
+      // The alias itself was asked for: nothing is followed, but where it was made from is still told.
+      if (question.type === Rrtype.CNAME) return this.#writeDname(answers, target, options.dnssecOk);
+      if (targets.length === ALIAS_COUNT_MAX) throw new BrokenReply('alias chain too long');
+      written += this.#writeDname(answers, target, options.dnssecOk);
+      written += this.#writeRrset(Rrtype.CNAME, answers, options.dnssecOk);
       if (sameName(target, 0, question.name, 0) || targets.some((seen) => sameName(seen, 0, target, 0))) {
         throw new BrokenReply('alias loop');
       }
@@ -276,19 +277,26 @@ export class AnswerReader {
     return sameName(this.#owner, 0, this.#current, 0);
   }
 
-  /** The DNAME from which a server made the alias at `#current` (RFC 6672): only a validating client needs it. */
-  #writeDname(answers: number): number {
+  /**
+   * The DNAME from which a server made the alias from `#current` to `target`, with its signatures if wanted (RFC 6672 section 3.2:
+   * it comes with the alias, asked for or not). One that would have made another alias is left out: resolvers in front
+   * of us would make answers from it for names that nobody asked about.
+   */
+  #writeDname(answers: number, target: Uint8Array, signed: boolean): number {
     for (let i = 0; i < answers; i++) {
       if (this.#type[i] !== Rrtype.DNAME || this.#class[i] !== Rrclass.IN) continue;
       const length = readName(this.#message, this.#ownerAt[i], this.#end, this.#owner);
       if (length === MALFORMED) throw new BrokenReply('malformed record');
       const owner = this.#owner.slice(0, length);
-      let at = 0;
-      const currentLength = nameLength(this.#current);
-      while (currentLength - at > length) at += this.#current[at] + 1;
-      if (at === 0 || currentLength - at !== length || !sameName(this.#current, at, owner, 0)) continue;
+      const below = this.#octetsBelow(owner);
+      if (below <= 0) continue;
+      const end = readName(this.#message, this.#rdataAt[i], this.#rdataEnd(i), this.#owner);
+      if (end === MALFORMED) throw new BrokenReply('malformed record');
+      if (target.length !== below + end || !sameName(target, below, this.#owner, 0)) continue;
+      if (!this.#beginsAs(target, below)) continue;
       let written = this.#writeRecord(i, this.#ttl[i]);
-      for (let j = 0; j < answers; j++) {
+      this.#ttlSeconds = Math.min(this.#ttlSeconds, this.#ttl[i]);
+      for (let j = 0; signed && j < answers; j++) {
         if (this.#type[j] !== Rrtype.RRSIG || this.#covered(j) !== Rrtype.DNAME) continue;
         if (readName(this.#message, this.#ownerAt[j], this.#end, this.#owner) === MALFORMED) continue;
         if (sameName(this.#owner, 0, owner, 0)) written += this.#writeRecord(j, this.#ttl[j]);
@@ -296,6 +304,20 @@ export class AnswerReader {
       return written;
     }
     return 0;
+  }
+
+  /** Whether the first `length` octets of `#current` and of `name` are the same. */
+  #beginsAs(name: Uint8Array, length: number): boolean {
+    for (let i = 0; i < length; i++) if (name[i] !== this.#current[i]) return false;
+    return true;
+  }
+
+  /** Octets that `#current` has before it becomes `name`: 0 when it is that name, −1 when it is not below it. */
+  #octetsBelow(name: Uint8Array): number {
+    const currentLength = nameLength(this.#current);
+    let at = 0;
+    while (currentLength - at > name.length) at += this.#current[at] + 1;
+    return currentLength - at === name.length && sameName(this.#current, at, name, 0) ? at : -1;
   }
 
   /** All records of `type` at `#current`, with one TTL (RFC 2181 section 5.2), and their signatures if wanted. */
@@ -369,10 +391,7 @@ export class AnswerReader {
   #ownsCurrent(i: number): boolean {
     const length = readName(this.#message, this.#ownerAt[i], this.#end, this.#owner);
     if (length === MALFORMED) throw new BrokenReply('malformed record');
-    const currentLength = nameLength(this.#current);
-    let at = 0;
-    while (currentLength - at > length) at += this.#current[at] + 1;
-    return currentLength - at === length && sameName(this.#current, at, this.#owner, 0);
+    return this.#octetsBelow(this.#owner.subarray(0, length)) !== -1;
   }
 
   #collectServiceTargets(type: number, answers: number, targets: Uint8Array[]): void {

@@ -205,7 +205,30 @@ describe('DNSSEC records', () => {
       ],
     };
     expect(typesOf(kept(spec, { dnssecOk: true }))).toEqual(['DNAME', 'RRSIG', 'CNAME', 'A']);
-    expect(typesOf(kept(spec))).toEqual(['CNAME', 'A']);
+    expect(typesOf(kept(spec))).toEqual(['DNAME', 'CNAME', 'A']);
+  });
+
+  test('a DNAME comes with its alias when the alias is what was asked for', () => {
+    const spec = {
+      type: CNAME,
+      answer: [
+        record({ owner: 'example.com', type: DNAME, ttl: 20, rdata: nameOctets('example.net') }),
+        alias(NAME, 'www.example.net'),
+      ],
+    };
+    expect(typesOf(kept(spec))).toEqual(['DNAME', 'CNAME']);
+    expect(kept(spec).ttlSeconds).toBe(20);
+  });
+
+  test.each(['evil.test', 'example.net.test', 'net'])('a DNAME to %s did not make the alias', (to) => {
+    const spec = {
+      answer: [
+        record({ owner: 'example.com', type: DNAME, rdata: nameOctets(to) }),
+        alias(NAME, 'www.example.net'),
+        a('192.0.2.1', { owner: 'www.example.net' }),
+      ],
+    };
+    expect(typesOf(kept(spec, { dnssecOk: true }))).toEqual(['CNAME', 'A']);
   });
 
   test('AD counts from a trusted upstream only', () => {

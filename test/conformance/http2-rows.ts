@@ -10,8 +10,8 @@ import { block, frame, PREFACE, post } from '../listen/raw-http2.ts';
 
 export const DATA = 0;
 export const HEADERS = 1;
-export const PRIORITY = 2;
-export const RST_STREAM = 3;
+const PRIORITY = 2;
+const RST_STREAM = 3;
 export const SETTINGS = 4;
 const PUSH_PROMISE = 5;
 export const PING = 6;
