@@ -116,6 +116,10 @@ export class ThreadDetector implements Detector {
     return alarm;
   }
 
+  holds(question: Question, client: Uint8Array, clientLength: number, nowMs: number): boolean {
+    return this.#fast.holds(question, client, clientLength, nowMs);
+  }
+
   observe(
     question: Question,
     client: Uint8Array,

@@ -16,7 +16,7 @@ import {
 import { join } from 'node:path';
 import { createDetectMemory, type DetectMemory, type SlowState } from './detect/index.ts';
 
-const MAGIC = 'SALLYPORT-DETECT-1\n';
+const MAGIC = 'SALLYPORT-DETECT-2\n';
 const FILE = 'state';
 const MEMORY_PARTS = ['pairs', 'zones', 'clients', 'seen'] as const;
 const SLOW_PARTS = ['pairs', 'zones', 'clients'] as const;
@@ -77,7 +77,7 @@ function readState(fd: number): DetectorMemory | null {
   }
   if (readSync(fd, length, 0, 1, null) !== 0) return null;
   const [pairs, zones, clients] = slow;
-  return { seed, memory, slow: { version: 1, pairs, zones, clients }, forgotten: null };
+  return { seed, memory, slow: { version: 2, pairs, zones, clients }, forgotten: null };
 }
 
 /** Reads as many octets as there is room for; false when the file ends before. */

@@ -62,6 +62,8 @@ function takeCharges(batch: ChargeBatch): void {
     const verdict = slow.note(charge, zone);
     if (verdict === null) continue;
     fast.apply(verdict, zone);
+    // A hold is renewed with every query beyond the bound, and the shared memory is all that has to know of it.
+    if (verdict.action === 'hold') continue;
     tellThreads({ verdict, zone });
     say({ kind: 'verdict', found: { verdict, zone, client } });
   }

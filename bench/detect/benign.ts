@@ -2,182 +2,27 @@
  * Ordinary traffic, made from a seed: a general office, and the services that detectors wrongly flag. About half of the
  * hard services live in zones that the shipped profiles have never heard of (`unknown`), because so does the world's.
  */
-import { BASE32, BASE36, DIGITS, HEX, LETTERS, type Random, WORDS } from './random.ts';
-import { A, AAAA, CNAME, DAY, HOUR, HTTPS, type Made, MINUTE, MX, SRV, START, TXT } from './traffic.ts';
-
-export interface BenignClass {
-  readonly name: string;
-  readonly kind: 'general' | 'hard';
-  /** Traffic of `days` days by the given number of clients. */
-  make(random: Random, days: number): Made[];
-}
-
-const PTR = 12;
-
-const TLDS = [
-  'com',
-  'com',
-  'com',
-  'net',
-  'org',
-  'io',
-  'de',
-  'co.uk',
-  'fr',
-  'com.br',
-  'co',
-  'app',
-  'dev',
-  'it',
-  'nl',
-  'edu',
-  'gov',
-  'tv',
-];
-const FIRST = [
-  'www',
-  'www',
-  'www',
-  'api',
-  'cdn',
-  'static',
-  'img',
-  'assets',
-  'mail',
-  'login',
-  'app',
-  'm',
-  'media',
-  'shop',
-  'blog',
-  'images',
-  'data',
-  'js',
-  'analytics',
-  'tracking',
-  'metrics',
-  'events',
-  'video',
-  's',
-  'fonts',
-  'account',
-  'sso',
-  'auth',
-  'help',
-  'support',
-  'news',
-  'pixel',
-  'sync',
-  'ads',
-  'cdn2',
-  'img1',
-  'img2',
-  'edge',
-  'origin',
-  'eu',
-  'us-east',
-  'beta',
-  'smetrics',
-  'consent',
-  'collector',
-  'rum',
-  'in',
-  'go',
-  'links',
-  'click',
-  'track',
-  'e',
-  'get',
-  'my',
-  'secure',
-  'download',
-  'dl',
-  'update',
-  'status',
-  'push',
-  'ws',
-  'chat',
-  'widget',
-  'embed',
-  'cdn-prod',
-  'assets-global',
-  'prod-eu-1',
-  'lb-fra3',
-  'web-03',
-];
-
-function brand(random: Random): string {
-  const a = random.pick(WORDS);
-  const b = random.pick(WORDS);
-  const shape = random.below(5);
-  const owner =
-    shape === 0
-      ? a + b
-      : shape === 1
-        ? `${a}-${b}`
-        : shape === 2
-          ? a + random.pick(['ly', 'ify', 'hub', 'labs', 'soft', 'media', 'bank', 'shop'])
-          : shape === 3
-            ? a.slice(0, 3) + b.slice(0, 4)
-            : a + random.below(400);
-  return `${owner}.${random.pick(TLDS)}`;
-}
-
-const office = (random: Random, count: number): string[] => {
-  const base = `10.${random.between(20, 60)}`;
-  return Array.from({ length: count }, (_, i) => `${base}.${i >> 8}.${(i & 255) + 1}`);
-};
-
-/** Calls `each` at Poisson moments of the working day (nights are quiet). */
-function during(random: Random, days: number, meanMs: number, each: (at: number) => void): void {
-  for (let at = START; at < START + days * DAY; at += random.wait(meanMs)) {
-    const hour = new Date(at).getUTCHours();
-    if ((hour < 7 || hour >= 19) && random.unit() > 0.1) continue;
-    each(at);
-  }
-}
-
-const query = (atMs: number, client: string, name: string, type = A, rcode = 0, octets = 110): Made => ({
-  atMs,
-  client,
-  name,
-  type,
-  rcode,
-  octets,
-  payload: 0,
-});
-
-const perClient = (
-  name: string,
-  kind: BenignClass['kind'],
-  clients: number,
-  meanMs: number,
-  one: (random: Random, at: number, client: string, state: Map<string, unknown>) => Made[],
-): BenignClass => ({
-  name,
-  kind,
-  make(random, days) {
-    const made: Made[] = [];
-    const state = new Map<string, unknown>();
-    for (const client of office(random, clients))
-      during(random, days, meanMs, (at) => made.push(...one(random, at, client, state)));
-    return made;
-  },
-});
-
-/** A value that stays the same for a key. */
-function kept<T>(state: Map<string, unknown>, key: string, make: () => T): T {
-  if (!state.has(key)) state.set(key, make());
-  return state.get(key) as T;
-}
-
-const dotted = (random: Random): string => Array.from({ length: 4 }, () => random.below(256)).join('.');
+import {
+  type BenignClass,
+  brand,
+  dotted,
+  during,
+  FIRST,
+  kept,
+  office,
+  PTR,
+  perClient,
+  query,
+} from './benign-class.ts';
+import { BENIGN_MORE } from './benign-more.ts';
+import { BASE32, BASE36, DIGITS, HEX, LETTERS, WORDS } from './random.ts';
+import { A, AAAA, CNAME, HOUR, HTTPS, type Made, MINUTE, MX, SRV, TXT } from './traffic.ts';
 
 export const BENIGN: readonly BenignClass[] = [
   {
     name: 'office browsing, 4,000 unknown sites',
     kind: 'general',
-    make(random, days) {
+    make(random, days, fleet) {
       const sites = Array.from({ length: 4000 }, () => {
         const zone = brand(random);
         const hosts = Array.from({ length: 1 + random.zipf(25) }, () => `${random.pick(FIRST)}.${zone}`);
@@ -189,7 +34,7 @@ export const BENIGN: readonly BenignClass[] = [
         return hosts;
       });
       const made: Made[] = [];
-      for (const client of office(random, 60)) {
+      for (const client of office(random, fleet?.clients ?? 60, fleet?.network)) {
         during(random, days, 2 * MINUTE, (at) => {
           for (let page = 0; page < 6; page++) {
             const hosts = sites[random.zipf(sites.length)];
@@ -548,4 +393,5 @@ export const BENIGN: readonly BenignClass[] = [
       ),
     ),
   ]),
+  ...BENIGN_MORE,
 ];

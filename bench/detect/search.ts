@@ -103,8 +103,8 @@ const WAYS: readonly Way[] = [
   },
 ];
 
-/** Whether `perDay` names a day stay without a verdict. */
-function isQuiet(way: Way, perDay: number): boolean {
+/** Queries that leave within 30 days when `perDay` names a day are asked; −1 when there is a verdict. */
+function leaving(way: Way, perDay: number): number {
   const random = new Random(seed * 31 + way.name.length);
   let verdicts = 0;
   const session = new HuntSession({
@@ -117,6 +117,7 @@ function isQuiet(way: Way, perDay: number): boolean {
   const traffic: Made[] = way.established === true ? history(random, zones[0], BEGIN) : [];
   traffic.sort((a, b) => a.atMs - b.atMs);
   for (const made of traffic) session.feed({ ...made, distinctAnswers: 1, line: 0, file: '' });
+  const before = session.forwardedQueries;
   const count = Math.floor(perDay * DAYS);
   for (let i = 0; i < count && verdicts === 0; i++) {
     session.feed({
@@ -131,7 +132,7 @@ function isQuiet(way: Way, perDay: number): boolean {
       file: '',
     });
   }
-  return verdicts === 0;
+  return verdicts === 0 ? session.forwardedQueries - before : -1;
 }
 
 const onlyAt = process.argv.indexOf('--only');
@@ -141,14 +142,18 @@ console.log(
 );
 for (const way of WAYS.filter(({ name }) => name.includes(only))) {
   let low = 0;
+  let left = 0;
   let high = 20_000;
   for (let step = 0; step < 14 && high - low > 0.02 * high + 0.05; step++) {
     const middle = low === 0 ? high / 4 : Math.sqrt(low * high);
     if (middle * DAYS < 1) break;
-    if (isQuiet(way, middle)) low = middle;
-    else high = middle;
+    const now = leaving(way, middle);
+    if (now >= 0) {
+      low = middle;
+      left = now;
+    } else high = middle;
   }
-  const octets = (low * way.bits) / 8;
+  const octets = (left * way.bits) / 8 / DAYS;
   console.log(
     `${way.name.padEnd(52)} ${low.toFixed(1).padStart(9)} ${octets.toFixed(0).padStart(11)} ${(octets * DAYS).toFixed(0).padStart(18)}`,
   );

@@ -8,6 +8,7 @@ import {
   createFastPath,
   createSlowView,
   type FastPath,
+  HOLD_SECONDS_MAX,
   type Profile,
   type SlowView,
 } from '../detect/index.ts';
@@ -61,12 +62,18 @@ interface Pair {
 }
 
 const CACHE_MS = 60_000;
+/** How old an answer may be that a running resolver gives where questions are held. */
+const HOLD_MS = HOLD_SECONDS_MAX * 1000;
 const CACHE_MAX = 500_000;
 const SEED = 0x53414c59;
 
 export class HuntSession {
   queries = 0;
   deniedQueries = 0;
+  /** Those that would have left for an upstream. */
+  forwardedQueries = 0;
+  /** Answered from what is kept, past its time. */
+  heldQueries = 0;
   flaggedPairs = 0;
   unreadable = 0;
   readonly #options: HuntOptions;
@@ -109,7 +116,15 @@ export class HuntSession {
       return;
     }
     // As in the query path: what a cache answers is not checked, for nothing leaves.
-    if (this.#isCached(record)) return;
+    if (this.#isCached(record, CACHE_MS)) return;
+    if (
+      this.#isCached(record, HOLD_MS) &&
+      this.#fast.holds(question, this.#client, length, record.atMs) &&
+      profile !== 'off'
+    ) {
+      this.heldQueries++;
+      return;
+    }
     const alarm = this.#fast.check(question, this.#client, length, record.atMs, profile);
     const domain = this.#fast.zoneText(question);
     const pair = this.#pairOf(record, domain);
@@ -119,6 +134,7 @@ export class HuntSession {
       return;
     }
     this.#cache(record);
+    this.forwardedQueries++;
     const { charge } = this.#fast;
     pair.queries++;
     pair.octets += charge.octets;
@@ -185,10 +201,10 @@ export class HuntSession {
     this.#options.onDenial?.(record, by);
   }
 
-  /** Whether a cache would have answered; an answer is kept a minute from when it was fetched. */
-  #isCached(record: HuntRecord): boolean {
-    const until = this.#answered.get(cacheKey(record));
-    return until !== undefined && until > record.atMs;
+  /** Whether the answer was fetched less than `ageMs` ago. */
+  #isCached(record: HuntRecord, ageMs: number): boolean {
+    const fetchedMs = this.#answered.get(cacheKey(record));
+    return fetchedMs !== undefined && fetchedMs + ageMs > record.atMs;
   }
 
   #cache(record: HuntRecord): void {
@@ -196,7 +212,7 @@ export class HuntSession {
     // Taken out first, so that the oldest stand first.
     this.#answered.delete(key);
     if (this.#answered.size >= CACHE_MAX) this.#answered.delete(this.#answered.keys().next().value as string);
-    this.#answered.set(key, record.atMs + CACHE_MS);
+    this.#answered.set(key, record.atMs);
   }
 }
 

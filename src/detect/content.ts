@@ -14,6 +14,7 @@
  */
 import { hashLabel, type Question } from '../wire/index.ts';
 import { COMMON_TOKEN_BITS, COMMON_TOKENS } from './common-tokens.ts';
+import { spread } from './keys.ts';
 import { TRIGRAM_COSTS } from './ngrams.ts';
 import type { Seen } from './seen.ts';
 import {
@@ -42,9 +43,6 @@ const LANGUAGE_SHARE = 0.3;
 
 /** Marks a name that a client has had an answer to. */
 const ANSWER_MARK = 0x510e527f;
-
-/** Marks a name that two clients have asked. */
-const SHARED_MARK = 0x3c6ef372;
 
 /** What the choice of one of 8,500 popular domains says. */
 const POPULAR_BITS = 13;
@@ -85,7 +83,7 @@ export class Content {
   isSearch = false;
   /** The leftmost label is 7 to 15 letters, and whatever stands behind it is known. */
   isProbe = false;
-  /** The name was asked before, by this client and nobody else. */
+  /** This client asked the name before. */
   isRepeat = false;
   /** The name was asked before, but never by this client. */
   isShared = false;
@@ -161,7 +159,7 @@ export class Content {
     this.#client = client;
     if (this.#seen.has(this.#nameA, this.#nameB, day)) {
       this.isShared = !this.#seen.has(this.#nameA ^ client, this.#nameB, day);
-      this.isRepeat = !this.isShared && !this.#seen.has(this.#nameA ^ SHARED_MARK, this.#nameB, day);
+      this.isRepeat = !this.isShared;
       return;
     }
     this.isNewName = true;
@@ -221,10 +219,14 @@ export class Content {
     return this.#seen.has(spread(hash), spread(second), day);
   }
 
+  /** Hash of the name that `read` saw last. */
+  get nameHash(): number {
+    return this.#nameA;
+  }
+
   /** Remembers the name, who asked it, and its words, once it leaves. Returns how many words it showed the zone. */
   learn(day: number): number {
     if (this.isShared || this.isNewName) this.#seen.add(this.#nameA ^ this.#client, this.#nameB, day, 0);
-    if (this.isShared) this.#seen.add(this.#nameA ^ SHARED_MARK, this.#nameB, day, 0);
     if (!this.isNewName) return 0;
     const chance = this.#nameB >>> 4;
     this.#seen.add(this.#nameA, this.#nameB, day, chance);
@@ -379,10 +381,3 @@ function shareOfData(rate: number, length: number, digits: number): number {
 }
 
 const step = (hash: number, octet: number): number => Math.imul(hash ^ octet, 0x01000193) ^ (hash >>> 13);
-
-/** Finishes a hash so that every bit of it depends on all octets. */
-export function spread(hash: number): number {
-  let h = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);
-  h = Math.imul(h ^ (h >>> 15), 0x846ca68b);
-  return h ^ (h >>> 16);
-}

@@ -30,6 +30,8 @@ export type AlarmRule =
   | 'burst'
   /** The answers of the last hour. */
   | 'download'
+  /** The choice and order of names that were asked before. */
+  | 'order'
   /** The names of a day, of 30 days, of all clients, of all new zones. */
   | 'day'
   | 'month'
@@ -38,7 +40,11 @@ export type AlarmRule =
   | 'client';
 
 export type Scope = 'client+domain' | 'domain' | 'client';
-export type Action = 'alert' | 'block';
+/**
+ * `hold`: for a while, questions of this client that were answered before are answered again from what is kept, so that they do not
+ * leave. Nobody is told.
+ */
+export type Action = 'alert' | 'block' | 'hold';
 
 /** Forms that ordinary services use in everybody's zones. */
 export type Form =
@@ -95,11 +101,10 @@ export interface Charge {
   isNewZone: boolean;
   /** For a new zone: bits of the domain's own label that read like data. From 40 on it looks made by an algorithm. */
   generatedBits: number;
-  /**
-   * This client asked this name before, and nobody else did: `bits` is then 1 (0.5 for address types), to be multiplied by
-   * what the choice among its names there says.
-   */
+  /** This client asked this name before: `bits` is then 1, and what the choice says is counted by `order.ts`. */
   isRepeat: boolean;
+  /** Hash of name and type. */
+  symbol: number;
   /** Several clients ask names of this form. */
   isSharedForm: boolean;
   /** Estimate of how many clients ask the zone. */

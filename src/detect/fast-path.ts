@@ -6,11 +6,24 @@
  * the budget of an hour drains slowly, is shared by all workers, and is spent after a few loud names.
  */
 import { nameText, Question } from '../wire/index.ts';
-import { ANSWER_MIN, freeText, isAddressType, isFreeTextType, repeatShare } from './answers.ts';
-import { Content, spread } from './content.ts';
+import { ANSWER_MIN, freeText, isFreeTextType, repeatShare } from './answers.ts';
+import { Content } from './content.ts';
 import type { Alarm, AlarmRule, Block, Charge, Profile, Scope, Standing, Verdict } from './contract.ts';
+import { countedSentence, leftSentence, standingSentence } from './evidence.ts';
 import { bitsShare, dataShare, formOf } from './forms.ts';
-import { drained, LAST, Ledger } from './ledger.ts';
+import {
+  asBlock,
+  Blocks,
+  blockedUntil,
+  blockKey,
+  heldUntil,
+  pairKeyA,
+  pairKeyB,
+  spread,
+  zoneKeyA,
+  zoneKeyB,
+} from './keys.ts';
+import { drained, LAST, Ledger, WEIGHT } from './ledger.ts';
 import {
   BLOCK_SECONDS,
   DAY,
@@ -30,13 +43,16 @@ import {
   CLIENT_COLUMNS,
   createDetectMemory,
   type DetectMemory,
+  LEFT_OCTETS_MAX,
+  LEFT_QUERIES_MAX,
   PAIR,
   PAIR_COLUMNS,
   ZONE,
   ZONE_COLUMNS,
 } from './memory.ts';
-import { SERVICE_BUDGETS, type Service } from './profiles/services.ts';
+import { SERVICE_BUDGETS, type Service, SLOW_BUDGETS } from './profiles/services.ts';
 import { Seen } from './seen.ts';
+import { estimate, mark } from './sketch.ts';
 import { Zones } from './zones.ts';
 
 export interface FastPathOptions {
@@ -82,6 +98,7 @@ export class FastPath {
     standing: 'stranger',
     form: 'plain',
     isRepeat: false,
+    symbol: 0,
     isNewZone: false,
     generatedBits: 0,
     sharedBits: 0,
@@ -94,6 +111,7 @@ export class FastPath {
   readonly #pairs: Ledger;
   readonly #zoneRows: Ledger;
   readonly #clients: Ledger;
+  readonly #blocks: Blocks;
   readonly #alarms = new Map<string, Alarm>();
   #question: Question;
   #trust = 1;
@@ -108,6 +126,7 @@ export class FastPath {
     this.#pairs = new Ledger(memory.pairs, PAIR_COLUMNS);
     this.#zoneRows = new Ledger(memory.zones, ZONE_COLUMNS);
     this.#clients = new Ledger(memory.clients, CLIENT_COLUMNS);
+    this.#blocks = new Blocks(this.#pairs, this.#zoneRows, this.#clients);
     this.#question = new Question(options.seed);
   }
 
@@ -148,15 +167,9 @@ export class FastPath {
     const zones = this.#zoneRows.ints;
     const pairs = this.#pairs.ints;
 
-    if (pairs[pair + PAIR.BLOCKED] > now) {
-      // Whoever goes on is not released: a block ends after a day without a try.
-      pairs[pair + PAIR.BLOCKED] = Math.max(pairs[pair + PAIR.BLOCKED], now + BLOCK_SECONDS);
-      return this.#held('client+domain', pairs[pair + PAIR.BLOCKED]);
-    }
-    if (zones[zone + ZONE.BLOCKED] > now) {
-      zones[zone + ZONE.BLOCKED] = Math.max(zones[zone + ZONE.BLOCKED], now + BLOCK_SECONDS);
-      return this.#held('domain', zones[zone + ZONE.BLOCKED]);
-    }
+    if (blockedUntil(pairs[pair + PAIR.BLOCKED]) > now)
+      return this.#blocked('client+domain', pairs, pair + PAIR.BLOCKED, now);
+    if (zones[zone + ZONE.BLOCKED] > now) return this.#blocked('domain', zones, zone + ZONE.BLOCKED, now);
     const content = this.#content;
     const kind = this.#zones.service?.service.kind;
     if (kind === 'reputation' || kind === 'blocklist') content.skim(question, this.#zoneLabel);
@@ -165,9 +178,10 @@ export class FastPath {
     this.#judgeTrust(zone, now, profile, content.shape);
     charge.octets = content.octets;
     charge.bits = content.bits;
-    if (content.isRepeat && isUnknown(charge.standing)) {
+    if (content.isRepeat && (isUnknown(charge.standing) || kind === 'reverse' || kind === 'reverse6')) {
       charge.isRepeat = true;
-      charge.bits = isAddressType(question.type) ? 0.5 : 1;
+      charge.symbol = spread(content.nameHash ^ Math.imul(question.type, 0x9e3779b1));
+      charge.bits = 1;
     }
     charge.shape = content.shape;
     const form = formOf(question, content);
@@ -177,13 +191,8 @@ export class FastPath {
 
     if (isUnknown(charge.standing) && content.bits >= 16 && form === 'plain') {
       const row = this.#clients.find(charge.clientA, charge.clientB);
-      if (row >= 0 && this.#clients.ints[row + CLIENT.BLOCKED] > now) {
-        this.#clients.ints[row + CLIENT.BLOCKED] = Math.max(
-          this.#clients.ints[row + CLIENT.BLOCKED],
-          now + BLOCK_SECONDS,
-        );
-        return this.#held('client', this.#clients.ints[row + CLIENT.BLOCKED]);
-      }
+      if (row >= 0 && this.#clients.ints[row + CLIENT.BLOCKED] > now)
+        return this.#blocked('client', this.#clients.ints, row + CLIENT.BLOCKED, now);
     }
 
     const levels = this.#pairs.floats;
@@ -191,8 +200,7 @@ export class FastPath {
     const burstLimit = LIMITS.burst * this.#trust;
     const level = drained(levels[pair + PAIR.BURST], elapsed, burstLimit, HOUR);
     let payload = content.payload * share;
-    const nameLimit =
-      LIMITS.name * (this.#zones.service?.service.kind === 'local' ? TRUST.localName : this.#trust);
+    const nameLimit = LIMITS.name * (kind === 'local' ? TRUST.localName : this.#trust);
     if (payload >= nameLimit) return this.#raise('name', question, pair, now, payload, nameLimit);
     if (charge.standing !== 'service' && share === 1 && payload >= RAPID_BITS) {
       if (level >= RAPID_BITS && elapsed <= RAPID_SECONDS) payload *= RAPID_WEIGHT;
@@ -209,8 +217,7 @@ export class FastPath {
       HOUR,
     );
     pairs[pair + LAST] = now;
-    pairs[pair + PAIR.QUERIES]++;
-    pairs[pair + PAIR.OCTETS] += content.octets;
+    pairs[pair + PAIR.LEFT] = leftAfter(pairs[pair + PAIR.LEFT], content.octets);
     if (content.isNewName || content.isShared) {
       if (content.isShared) charge.sharedBits = content.octets * SHARED_BITS;
       zones[zone + ZONE.WORDS] += content.learn(day);
@@ -218,6 +225,14 @@ export class FastPath {
     }
     zones[zone + LAST] = now;
     return null;
+  }
+
+  /** Whether known questions of this client below this zone are to be answered from what is kept. */
+  holds(question: Question, client: Uint8Array, clientLength: number, nowMs: number): boolean {
+    this.#locate(question, client, clientLength);
+    if (this.#zoneLabel <= 0) return false;
+    const row = this.#pairs.find(this.#pairA, this.#pairB);
+    return row >= 0 && heldUntil(this.#pairs.ints[row + PAIR.BLOCKED]) * 1000 > nowMs;
   }
 
   /**
@@ -251,7 +266,8 @@ export class FastPath {
     const levels = this.#pairs.floats;
     levels[pair + PAIR.DOWN] += carried;
     const limit = LIMITS.download * this.#trust;
-    if (levels[pair + PAIR.DOWN] < limit || this.#pairs.ints[pair + PAIR.BLOCKED] > now) return null;
+    if (levels[pair + PAIR.DOWN] < limit || blockedUntil(this.#pairs.ints[pair + PAIR.BLOCKED]) > now)
+      return null;
     return this.#raise('download', question, pair, now, levels[pair + PAIR.DOWN], limit);
   }
 
@@ -265,41 +281,24 @@ export class FastPath {
 
   /** Makes a verdict of the slow view hold. Alerts change nothing here. */
   apply(verdict: Verdict, zone: string): void {
-    if (verdict.action !== 'block') return;
     const now = Math.floor(verdict.decidedAtMs / 1000);
     const until = Math.floor(verdict.untilMs / 1000);
-    const alarm: Alarm = {
-      rule: verdict.rule,
-      scope: verdict.scope,
-      zone,
-      scoreBits: verdict.scoreBits,
-      limitBits: verdict.limitBits,
-      untilMs: verdict.untilMs,
-      evidence: verdict.evidence,
-    };
-    this.#setBlock(verdict, now, until);
-    this.#remember(alarmKey(verdict.scope, verdict), alarm);
+    if (verdict.action === 'hold') this.#blocks.hold(verdict, now, until);
+    if (verdict.action !== 'block') return;
+    const { rule, scope, scoreBits, limitBits, untilMs, evidence } = verdict;
+    this.#blocks.set(verdict, now, until);
+    this.#remember(blockKey(scope, verdict), { rule, scope, zone, scoreBits, limitBits, untilMs, evidence });
   }
 
   /** Ends a block by hand, and with it the debt of the last hour; false when there was none. */
   release(block: Block, nowMs: number): boolean {
-    this.#alarms.delete(alarmKey(block.scope, block));
-    if (this.heldUntilMs(block) <= nowMs) return false;
-    const ledger = this.#ledgerOf(block.scope);
-    const row = this.#rowOf(block);
-    ledger.ints[row + BLOCKED_AT[block.scope]] = 0;
-    if (block.scope === 'client+domain') {
-      // Otherwise the next word of ordinary use would block again what was released.
-      ledger.floats[row + PAIR.BURST] = 0;
-      ledger.floats[row + PAIR.DOWN] = 0;
-    }
-    return true;
+    this.#alarms.delete(blockKey(block.scope, block));
+    return this.#blocks.release(block, nowMs / 1000);
   }
 
   /** Until when this block holds, or held; 0 when there is none. Every try prolongs it. */
   heldUntilMs(block: Block): number {
-    const row = this.#rowOf(block);
-    return row < 0 ? 0 : this.#ledgerOf(block.scope).ints[row + BLOCKED_AT[block.scope]] * 1000;
+    return this.#blocks.untilOf(block) * 1000;
   }
 
   /**
@@ -316,34 +315,6 @@ export class FastPath {
       zoneA: zoneKeyA(zone.suffixHash[0]),
       zoneB: zoneKeyB(zone.suffixHash[0]),
     };
-  }
-
-  #ledgerOf(scope: Scope): Ledger {
-    return scope === 'client+domain' ? this.#pairs : scope === 'domain' ? this.#zoneRows : this.#clients;
-  }
-
-  /** Position of the block's row, or −1. */
-  #rowOf(block: Block): number {
-    if (block.scope === 'client+domain') return this.#pairs.find(pairKeyA(block), pairKeyB(block));
-    if (block.scope === 'domain') return this.#zoneRows.find(block.zoneA, block.zoneB);
-    return this.#clients.find(block.clientA, block.clientB);
-  }
-
-  #setBlock(verdict: Block, now: number, until: number): void {
-    if (verdict.scope === 'client+domain') {
-      const row = this.#pairs.open(pairKeyA(verdict), pairKeyB(verdict), now);
-      this.#pairs.ints[row + PAIR.BLOCKED] = until;
-      // A row that holds a verdict is the last to be given up.
-      this.#pairs.floats[row + PAIR.BURST] = Math.max(this.#pairs.floats[row + PAIR.BURST], LIMITS.burst);
-    } else if (verdict.scope === 'domain') {
-      const row = this.#zoneRows.open(verdict.zoneA, verdict.zoneB, now);
-      this.#zoneRows.ints[row + ZONE.BLOCKED] = until;
-      this.#zoneRows.floats[row + 3] = LIMITS.domain;
-    } else {
-      const row = this.#clients.open(verdict.clientA, verdict.clientB, now);
-      this.#clients.ints[row + CLIENT.BLOCKED] = until;
-      this.#clients.floats[row + 3] = LIMITS.client;
-    }
   }
 
   /** Finds zone and keys. `#zoneLabel` is the number of labels below the zone; −1 when nobody is held to account. */
@@ -387,7 +358,7 @@ export class FastPath {
     charge.zoneClients = clients;
     let trust: number;
     if (known !== null) {
-      trust = SERVICE_BUDGETS[known.service.kind];
+      trust = SLOW_BUDGETS[known.service.kind] ?? SERVICE_BUDGETS[known.service.kind];
       charge.standing = 'service';
     } else if (this.#zones.isShared) {
       const isSuffix = this.#question.labelCount - this.#zoneLabel === this.#zones.suffixLabels;
@@ -405,7 +376,8 @@ export class FastPath {
     }
     if (profile === 'strict' && known === null) trust = Math.min(trust, TRUST.stranger) * TRUST.strict;
     charge.trust = trust;
-    if (charge.standing === 'established' && profile !== 'strict') trust = TRUST.establishedLoud;
+    if (known !== null) trust = SERVICE_BUDGETS[known.service.kind];
+    else if (charge.standing === 'established' && profile !== 'strict') trust = TRUST.establishedLoud;
     charge.isSharedForm = false;
     if (form !== 0 && zones[zone + ZONE.FORM] === form) {
       charge.isSharedForm =
@@ -426,16 +398,15 @@ export class FastPath {
         this.#question.labelAt[this.#zoneLabel],
       );
     }
-    const bit = this.charge.clientA & 63;
-    zones[zone + (bit < 32 ? ZONE.CLIENTS_LOW : ZONE.CLIENTS_HIGH)] |= 1 << (bit & 31);
+    mark(zones, zone + ZONE.CLIENTS_LOW, this.charge.clientA);
     const clients = estimate(zones[zone + ZONE.CLIENTS_LOW], zones[zone + ZONE.CLIENTS_HIGH]);
-    this.#zoneRows.floats[zone + 3] = Math.max(this.#zoneRows.floats[zone + 3], clients * 16);
+    const { floats } = this.#zoneRows;
+    if (floats[zone + WEIGHT] < clients * 16) floats[zone + WEIGHT] = clients * 16;
   }
 
   /** Remembers the form that several clients share: a newcomer replaces one that nobody else used. */
   #noteForm(zone: number, form: number): void {
     const zones = this.#zoneRows.ints;
-    const bit = this.charge.clientA & 63;
     if (zones[zone + ZONE.FORM] !== form) {
       const sharing = estimate(zones[zone + ZONE.FORM_CLIENTS_LOW], zones[zone + ZONE.FORM_CLIENTS_HIGH]);
       if (sharing > 1) return;
@@ -443,7 +414,7 @@ export class FastPath {
       zones[zone + ZONE.FORM_CLIENTS_LOW] = 0;
       zones[zone + ZONE.FORM_CLIENTS_HIGH] = 0;
     }
-    zones[zone + (bit < 32 ? ZONE.FORM_CLIENTS_LOW : ZONE.FORM_CLIENTS_HIGH)] |= 1 << (bit & 31);
+    mark(zones, zone + ZONE.FORM_CLIENTS_LOW, this.charge.clientA);
   }
 
   #raise(
@@ -456,7 +427,7 @@ export class FastPath {
   ): Alarm {
     this.counters.alarms++;
     this.charge.denied = true;
-    const until = now + BLOCK_SECONDS;
+    const until = asBlock(now + BLOCK_SECONDS);
     const pairs = this.#pairs.ints;
     const zone = nameText(question.name, question.labelAt[Math.max(0, this.#zoneLabel)]);
     const alarm: Alarm = {
@@ -467,48 +438,28 @@ export class FastPath {
       limitBits: limit,
       untilMs: until * 1000,
       evidence: [
-        this.#sentence(rule, question, score, limit, zone),
-        `Before that, ${pairs[pair + PAIR.QUERIES]} queries with ${pairs[pair + PAIR.OCTETS]} octets below ${zone} had left.`,
-        this.#standing(zone),
+        countedSentence(rule, question, this.#content, score, limit, zone),
+        leftSentence(pairs[pair + PAIR.LEFT], zone),
+        standingSentence(this.charge, this.#zones, zone),
       ],
     };
     pairs[pair + PAIR.BLOCKED] = until;
     pairs[pair + LAST] = now;
     this.#pairs.floats[pair + PAIR.BURST] = Math.max(score, LIMITS.burst);
-    this.#remember(alarmKey('client+domain', this.charge), alarm);
+    this.#remember(blockKey('client+domain', this.charge), alarm);
     return alarm;
   }
 
-  #sentence(rule: AlarmRule, question: Question, score: number, limit: number, zone: string): string {
-    const name = nameText(question.name);
-    if (rule === 'download') {
-      return `Answers below ${zone} in types that carry free text brought ${Math.round(score)} octets within an hour; ${Math.round(limit)} are ordinary. Last: ${name}.`;
-    }
-    const what = `${this.#content.labels} labels, longest word ${this.#content.longest} characters, ${this.#content.newWords} words this zone had not shown`;
-    return rule === 'name'
-      ? `The name ${name} says about ${Math.round(score)} bits that read like data (${what}); one name may say ${Math.round(limit)}.`
-      : `Names below ${zone} said ${Math.round(score)} bits that read like data within an hour; ${Math.round(limit)} are ordinary. Last: ${name} (${what}).`;
-  }
-
-  #standing(zone: string): string {
-    const { charge } = this;
-    const known = this.#zones.service;
-    if (known !== null)
-      return `${zone} is known as: ${known.service.why}; its budget is ${charge.trust} times the ordinary one.`;
-    if (this.#zones.isShared)
-      return `${zone} lies on a suffix that strangers share, so the strict profile holds.`;
-    if (this.#zones.isPopular)
-      return `${zone} is a popular domain, asked here by about ${charge.zoneClients} clients.`;
-    return charge.standing === 'stranger'
-      ? `${zone} has no history here: about ${charge.zoneClients} clients ask it.`
-      : `${zone} is known here: about ${charge.zoneClients} clients ask it.`;
-  }
-
-  /** The alarm of a block that holds; made anew when it was raised by another worker. */
-  #held(scope: Scope, until: number): Alarm {
+  /**
+   * The alarm of a block that holds; made anew when it was raised by another worker. Whoever goes on is not released: a
+   * block ends after a day without a try.
+   */
+  #blocked(scope: Scope, columns: Int32Array, at: number, now: number): Alarm {
+    const until = Math.max(columns[at], asBlock(now + BLOCK_SECONDS));
+    columns[at] = until;
     this.counters.blocked++;
     this.charge.denied = true;
-    const key = alarmKey(scope, this.charge);
+    const key = blockKey(scope, this.charge);
     const known = this.#alarms.get(key);
     if (known !== undefined) return known;
     const question = this.#question;
@@ -532,39 +483,13 @@ export class FastPath {
   }
 }
 
-type Keys = Pick<Verdict, 'clientA' | 'clientB' | 'zoneA' | 'zoneB'>;
-
-const BLOCKED_AT: Readonly<Record<Scope, number>> = {
-  'client+domain': PAIR.BLOCKED,
-  domain: ZONE.BLOCKED,
-  client: CLIENT.BLOCKED,
-};
-
-const zoneKeyA = (hash: number): number => spread(hash);
-const zoneKeyB = (hash: number): number => spread(hash ^ 0x6b43a9b5);
-const pairKeyA = (keys: Keys): number => spread(keys.clientA ^ Math.imul(keys.zoneA, 0x9e3779b1));
-const pairKeyB = (keys: Keys): number => spread(keys.clientB ^ Math.imul(keys.zoneB, 0x7feb352d));
-
-const alarmKey = (scope: Scope, keys: Keys): string =>
-  scope === 'client'
-    ? `c${keys.clientA}.${keys.clientB}`
-    : scope === 'domain'
-      ? `z${keys.zoneA}.${keys.zoneB}`
-      : `p${keys.clientA}.${keys.clientB}.${keys.zoneA}.${keys.zoneB}`;
+/** Queries and octets that left, counted on; both stop at their most. */
+function leftAfter(left: number, octets: number): number {
+  const queries = Math.min(LEFT_QUERIES_MAX, (left >>> 20) + 1);
+  const sum = Math.min(LEFT_OCTETS_MAX, (left & LEFT_OCTETS_MAX) + octets);
+  return (queries << 20) | sum;
+}
 
 /** Nobody vouches for the zone: neither a profile, nor popularity, nor the owner of a suffix. */
 const isUnknown = (standing: Standing): boolean =>
   standing === 'stranger' || standing === 'established' || standing === 'shared';
-
-/** How many clients set this many of 64 bits, by linear counting (Whang et al. 1990). */
-const CLIENTS = Int32Array.from({ length: 65 }, (_, bits) =>
-  bits < 64 ? Math.round(-64 * Math.log(1 - bits / 64)) : 400,
-);
-
-const estimate = (low: number, high: number): number => CLIENTS[count32(low) + count32(high)];
-
-function count32(value: number): number {
-  let v = value - ((value >>> 1) & 0x55555555);
-  v = (v & 0x33333333) + ((v >>> 2) & 0x33333333);
-  return Math.imul((v + (v >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
-}

@@ -12,7 +12,7 @@ export type {
   Verdict,
 } from './contract.ts';
 export { createFastPath, type FastPath, type FastPathOptions } from './fast-path.ts';
-export { LIMITS } from './limits.ts';
+export { HOLD_SECONDS_MAX, LIMITS } from './limits.ts';
 export { createDetectMemory, type DetectMemory, type MemoryOptions } from './memory.ts';
 export { SERVICES, type Service } from './profiles/services.ts';
 export { findSecrets, type Secret, type SecretKind } from './secrets.ts';

@@ -10,6 +10,8 @@ export const LIMITS = {
   download: 2048,
   /** Bits of a day, client and zone. */
   day: 2400,
+  /** Bits of a day, client and zone, by the choice and order of names it has asked before. Beyond it answers are held. */
+  order: 3500,
   /** Bits of 30 days, client and zone. */
   month: 8192,
   /** Bits of 30 days, zone, all clients; names that more than one client asked do not count. */
@@ -17,8 +19,8 @@ export const LIMITS = {
   /** On top of it, for each client that asks the zone: an identifier of its own. */
   domainPerClient: 128,
   /** Bits of a day where several clients ask names of one form, and on top for each client: about two identifiers. */
-  form: 2400,
-  formPerClient: 250,
+  form: 1200,
+  formPerClient: 220,
   /** Bits of a day and of 30 days that one client spreads over unknown zones, beyond what each has free. */
   client: 1600,
   clientMonth: 10_000,
@@ -49,6 +51,11 @@ export const RAPID_SECONDS = 3;
 export const RAPID_WEIGHT = 1.5;
 export const RAPID_BITS = 40;
 export const FREE_TEXT_WEIGHT = 1.5;
+
+/** This many times the bound of `order` is no longer held but blocked. */
+export const ORDER_BLOCK = 3;
+/** How long after they were fetched answers are held. */
+export const HOLD_SECONDS_MAX = 6 * 3600;
 
 export const HOUR = 3600;
 export const DAY = 86_400;

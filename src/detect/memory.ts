@@ -1,12 +1,14 @@
 /**
  * The shared memory of all fast paths: made once, structured-cloned to every worker, never resized.
  *
- *    pairs     client and zone, 32 octets: key, last, burst, download, blocked until, queries, octets
- *    zones     48 octets: key, last, weight, first, clients (64-bit sketch), words, blocked until, form and its clients
- *    clients   24 octets: key, last, weight, blocked until, –
+ *    pairs     client and zone, 24 octets: key, last, burst, download, blocked until, what left
+ *    zones     44 octets: key, last, weight, first, clients (64-bit sketch), words, blocked until, form and its clients
+ *    clients   16 octets: key, last, weight, blocked until
  *    seen      names and words, 4 octets each
+ *
+ * The slow view has 28 octets a pair of its own (`slow-view.ts`).
  */
-import { Ledger } from './ledger.ts';
+import { Ledger, WEIGHT } from './ledger.ts';
 
 export interface DetectMemory {
   readonly pairs: SharedArrayBuffer;
@@ -16,37 +18,42 @@ export interface DetectMemory {
 }
 
 export interface MemoryOptions {
-  /** Pairs of client and zone that are held at once. Default 131,072 (4 MiB). */
+  /** Pairs of client and zone that are held at once. Default 131,072 (3 MiB). */
   readonly pairs?: number;
-  /** Zones. Default 65,536 (3 MiB). */
+  /** Zones. Default 65,536 (2.75 MiB). */
   readonly zones?: number;
-  /** Clients. Default 16,384 (384 KiB). */
+  /** Clients. Default 16,384 (256 KiB). */
   readonly clients?: number;
-  /** Names and words, rounded up to a power of two. Default 2,097,152 (8 MiB). */
+  /** Names and words, rounded up to a multiple of eight. Default 2,097,152 (8 MiB). */
   readonly names?: number;
 }
 
-export const PAIR_COLUMNS = 8;
-export const ZONE_COLUMNS = 12;
-export const CLIENT_COLUMNS = 6;
+export const PAIR_COLUMNS = 6;
+export const ZONE_COLUMNS = 11;
+export const CLIENT_COLUMNS = 4;
 
-/** Pair columns behind the key. `BURST` is the ledger's weight. */
-export const PAIR = { BURST: 3, DOWN: 4, BLOCKED: 5, QUERIES: 6, OCTETS: 7 } as const;
+/**
+ * Pair columns behind the key. `BURST` is the ledger's weight. An even `BLOCKED` is a block, an odd one a hold (see `order.ts`).
+ * `LEFT` is queries (12 bits) and octets (20 bits) that left, for evidence.
+ */
+export const PAIR = { BURST: WEIGHT, DOWN: 3, BLOCKED: 4, LEFT: 5 } as const;
 export const ZONE = {
-  FIRST: 4,
-  CLIENTS_LOW: 5,
-  CLIENTS_HIGH: 6,
-  WORDS: 7,
-  BLOCKED: 8,
-  FORM: 9,
-  FORM_CLIENTS_LOW: 10,
-  FORM_CLIENTS_HIGH: 11,
+  FIRST: 3,
+  CLIENTS_LOW: 4,
+  CLIENTS_HIGH: 5,
+  WORDS: 6,
+  BLOCKED: 7,
+  FORM: 8,
+  FORM_CLIENTS_LOW: 9,
+  FORM_CLIENTS_HIGH: 10,
 } as const;
-export const CLIENT = { BLOCKED: 4 } as const;
+export const CLIENT = { BLOCKED: 3 } as const;
+
+export const LEFT_QUERIES_MAX = 0xfff;
+export const LEFT_OCTETS_MAX = 0xf_ffff;
 
 export function createDetectMemory(options: MemoryOptions = {}): DetectMemory {
-  let names = 1024;
-  while (names < (options.names ?? 2_097_152)) names *= 2;
+  const names = Math.max(8, Math.ceil((options.names ?? 2_097_152) / 8) * 8);
   return {
     pairs: new SharedArrayBuffer(Ledger.octets(options.pairs ?? 131_072, PAIR_COLUMNS)),
     zones: new SharedArrayBuffer(Ledger.octets(options.zones ?? 65_536, ZONE_COLUMNS)),

@@ -11,13 +11,14 @@ const WAYS = 8;
 const COUNT_MAX = 15;
 
 export class Seen {
-  readonly #entries: Uint32Array;
-  readonly #setMask: number;
+  readonly #entries: Int32Array;
+  /** Sets for each of the 2³² values of a hash. */
+  readonly #scale: number;
 
-  /** `memory`: a power of two of octets, at least 32; zero-filled or shared with other threads. */
+  /** `memory`: a multiple of 32 octets; zero-filled or shared with other threads. */
   constructor(memory: SharedArrayBuffer) {
-    this.#entries = new Uint32Array(memory);
-    this.#setMask = this.#entries.length / WAYS - 1;
+    this.#entries = new Int32Array(memory);
+    this.#scale = this.#entries.length / WAYS / 0x1_0000_0000;
   }
 
   /**
@@ -25,13 +26,13 @@ export class Seen {
    * met on `day` (days since 1970).
    */
   find(hashA: number, hashB: number, day: number): number {
-    const at = (hashA & this.#setMask) * WAYS;
+    const at = Math.floor((hashA >>> 0) * this.#scale) * WAYS;
     const tag = tagOf(hashB);
     const entries = this.#entries;
     for (let i = at; i < at + WAYS; i++) {
       const entry = entries[i];
       if (entry >>> 12 === tag) {
-        if ((entry & 255) !== (day & 255)) entries[i] = ((entry & ~255) | (day & 255)) >>> 0;
+        if ((entry & 255) !== (day & 255)) entries[i] = (entry & ~255) | (day & 255);
         return (entry >>> 8) & 15;
       }
     }
@@ -44,7 +45,7 @@ export class Seen {
 
   /** Adds the pair, or counts it once more: by chance, so that four bits hold counts up to 32,768 (Morris 1978). */
   add(hashA: number, hashB: number, day: number, chance: number): void {
-    const at = (hashA & this.#setMask) * WAYS;
+    const at = Math.floor((hashA >>> 0) * this.#scale) * WAYS;
     const tag = tagOf(hashB);
     const entries = this.#entries;
     let oldest = at;
@@ -54,7 +55,7 @@ export class Seen {
       if (entry >>> 12 === tag) {
         const count = (entry >>> 8) & 15;
         const more = count < COUNT_MAX && (chance & ((1 << count) - 1)) === 0 ? 256 : 0;
-        entries[i] = (((entry & ~255) | (day & 255)) + more) >>> 0;
+        entries[i] = ((entry & ~255) | (day & 255)) + more;
         return;
       }
       if (entry === 0) {
@@ -69,7 +70,7 @@ export class Seen {
         oldest = i;
       }
     }
-    entries[oldest] = ((tag << 12) | (day & 255)) >>> 0;
+    entries[oldest] = (tag << 12) | (day & 255);
   }
 }
 

@@ -5,19 +5,23 @@
  * Levels drain at the rate of their bound, so silence pays a debt no faster than the bound allows, and a sender that keeps
  * any pace above it is found sooner or later. Tables have a fixed size; see `ledger.ts` for who is given up.
  *
- *    pairs     client and zone, 32 octets: key, last, month, day, names, first, told
- *    zones     32 octets: key, last, month, form, its last, names, first
- *    clients   32 octets: key, last, month, day, first, zones, –
+ *    pairs     client and zone, 28 octets: key, last, month, day, told, names, first
+ *    zones     28 octets: key, last, month, form, its last, names, first
+ *    clients   24 octets: key, last, month, day, first, zones
  */
 import type { Action, AlarmRule, Block, Charge, Scope, Verdict } from './contract.ts';
 import { drained, LAST, Ledger, WEIGHT } from './ledger.ts';
-import { BLOCK_SECONDS, DAY, LIMITS, MONTH } from './limits.ts';
+import { BLOCK_SECONDS, DAY, LIMITS, MONTH, ORDER_BLOCK } from './limits.ts';
+import { Order } from './order.ts';
 
 export interface SlowViewOptions {
   /** Pairs of client and zone. Default 131,072. */
   readonly pairs?: number;
   readonly zones?: number;
   readonly clients?: number;
+  /** Pairs whose choice among known names is followed, default 16,384, and the questions of all of them, default 32,768. */
+  readonly ordered?: number;
+  readonly questions?: number;
   /** What a verdict of each scope does. Default: block. */
   readonly actions?: Partial<Record<Scope, Action>>;
   /** The state of an earlier run, as `save` gave it. */
@@ -26,24 +30,21 @@ export interface SlowViewOptions {
 
 /** Structured-cloneable and plain octets: write it to disk as it is. Only valid under the seed it was made with. */
 export interface SlowState {
-  readonly version: 1;
+  readonly version: 2;
   readonly pairs: Uint8Array;
   readonly zones: Uint8Array;
   readonly clients: Uint8Array;
 }
 
-/** Two names in turn are ordinary use. */
-const REPEAT_FREE_BITS = 1;
-
 /** Probes of so many clients are the fleet's search list. */
 const PROBE_CLIENTS = 8;
 
-const PAIR_COLUMNS = 8;
-const ZONE_COLUMNS = 8;
-const CLIENT_COLUMNS = 8;
-const PAIR = { MONTH: WEIGHT, DAY: 4, NAMES: 5, FIRST: 6, TOLD: 7 } as const;
-const ZONE = { MONTH: WEIGHT, FORM: 4, FORM_LAST: 5, NAMES: 6, FIRST: 7 } as const;
-const CLIENT = { MONTH: WEIGHT, DAY: 4, FIRST: 5, ZONES: 6 } as const;
+const PAIR_COLUMNS = 7;
+const ZONE_COLUMNS = 7;
+const CLIENT_COLUMNS = 6;
+const PAIR = { MONTH: WEIGHT, DAY: 3, TOLD: 4, NAMES: 5, FIRST: 6 } as const;
+const ZONE = { MONTH: WEIGHT, FORM: 3, FORM_LAST: 4, NAMES: 5, FIRST: 6 } as const;
+const CLIENT = { MONTH: WEIGHT, DAY: 3, FIRST: 4, ZONES: 5 } as const;
 
 export function createSlowView(options: SlowViewOptions = {}): SlowView {
   return new SlowView(options);
@@ -58,6 +59,7 @@ export class SlowView {
   readonly #pairs: Ledger;
   readonly #zones: Ledger;
   readonly #clients: Ledger;
+  readonly #order: Order;
   readonly #actions: Record<Scope, Action>;
 
   constructor(options: SlowViewOptions) {
@@ -70,7 +72,14 @@ export class SlowView {
     this.#pairs = table(options.pairs ?? 131_072, PAIR_COLUMNS, options.state?.pairs);
     this.#zones = table(options.zones ?? 65_536, ZONE_COLUMNS, options.state?.zones);
     this.#clients = table(options.clients ?? 16_384, CLIENT_COLUMNS, options.state?.clients);
+    this.#order = new Order(options.ordered ?? 16_384, options.questions ?? 32_768);
     this.#actions = { 'client+domain': 'block', domain: 'block', client: 'block', ...options.actions };
+  }
+
+  /** Octets of all tables; they never grow. */
+  get memory(): number {
+    const tables = this.#pairs.ints.byteLength + this.#zones.ints.byteLength + this.#clients.ints.byteLength;
+    return tables + this.#order.memory;
   }
 
   /** Takes in what one query that left has added; returns a verdict when a bound is broken, else null. `zone`: its text. */
@@ -95,9 +104,10 @@ export class SlowView {
   /** Forgets what was counted for a block that was ended by hand, or the next name would bring it back. */
   release(block: Block): void {
     const { scope, clientA, clientB, zoneA, zoneB } = block;
-    if (scope === 'client+domain')
+    if (scope === 'client+domain') {
       clear(this.#pairs, this.#pairs.find(clientA ^ zoneA, clientB ^ zoneB), PAIR.DAY, PAIR.MONTH);
-    else if (scope === 'domain') clear(this.#zones, this.#zones.find(zoneA, zoneB), ZONE.FORM, ZONE.MONTH);
+      this.#order.clear(clientA ^ zoneA, clientB ^ zoneB);
+    } else if (scope === 'domain') clear(this.#zones, this.#zones.find(zoneA, zoneB), ZONE.FORM, ZONE.MONTH);
     else clear(this.#clients, this.#clients.find(clientA, clientB), CLIENT.DAY, CLIENT.MONTH);
   }
 
@@ -105,7 +115,7 @@ export class SlowView {
   save(): SlowState {
     const octets = (ledger: Ledger): Uint8Array => new Uint8Array(ledger.ints.buffer.slice(0) as ArrayBuffer);
     return {
-      version: 1,
+      version: 2,
       pairs: octets(this.#pairs),
       zones: octets(this.#zones),
       clients: octets(this.#clients),
@@ -135,25 +145,26 @@ export class SlowView {
   }
 
   /**
-   * Asking known names again says which of them, and when. Few names say nothing, as ordinary use has a few; a code book of
-   * many is charged by its size. Only to the day: what is left of it over a month is timing, which is not counted at all.
+   * Asking known names again says which of them, in which order. Beyond the bound, answers are held: known questions are answered
+   * from what is kept until the level has drained, so nothing is denied to an application that asks its names without
+   * end. Only what needs more fresh answers than that, such as a code book of hundreds of names, is blocked.
    */
   #noteRepeat(charge: Charge, zone: string, now: number): Verdict | null {
-    const { ints, floats } = this.#pairs;
-    const row = this.#pairs.find(charge.clientA ^ charge.zoneA, charge.clientB ^ charge.zoneB);
-    if (row < 0) return null;
-    const bits = charge.bits * Math.max(0, Math.log2(ints[row + PAIR.NAMES]) - REPEAT_FREE_BITS);
-    if (bits === 0) return null;
-    const limit = LIMITS.day * charge.trust;
-    const elapsed = now - ints[row + LAST];
-    const day = drained(floats[row + PAIR.DAY], elapsed, limit, DAY) + bits;
-    floats[row + PAIR.DAY] = day;
-    floats[row + PAIR.MONTH] = drained(floats[row + PAIR.MONTH], elapsed, LIMITS.month * charge.trust, MONTH);
-    ints[row + LAST] = now;
-    if (day < limit) return null;
-    return this.#decide('client+domain', 'day', charge, day, limit, ints[row + PAIR.FIRST], [
-      `In a day this client told ${zone} about ${Math.round(day)} bits, by the choice and order of ${ints[row + PAIR.NAMES]} names nobody else asks; ${Math.round(limit)} are ordinary.`,
-    ]);
+    const order = this.#order;
+    order.note(charge.clientA ^ charge.zoneA, charge.clientB ^ charge.zoneB, charge.symbol, now);
+    const { level } = order;
+    if (level < LIMITS.order) return null;
+    const evidence = [
+      `In a day this client told ${zone} about ${Math.round(level)} bits by the choice and order of ${order.questions} questions it had asked before; ${LIMITS.order} are ordinary. Answers were kept for it longer than their TTL, and it asked for more.`,
+    ];
+    const bits = [level, LIMITS.order] as const;
+    if (level >= LIMITS.order * ORDER_BLOCK) {
+      order.clear(charge.clientA ^ charge.zoneA, charge.clientB ^ charge.zoneB);
+      return this.#decide('client+domain', 'order', charge, ...bits, now, evidence);
+    }
+    const verdict = this.#decide('client+domain', 'order', charge, ...bits, now, evidence);
+    const heldSeconds = Math.ceil(((level - LIMITS.order) / LIMITS.order) * DAY);
+    return { ...verdict, action: 'hold', untilMs: (now + heldSeconds) * 1000 };
   }
 
   #noteZone(charge: Charge, zone: string, now: number): Verdict | null {

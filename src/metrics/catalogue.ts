@@ -117,6 +117,7 @@ export const PLAIN = [
   ],
   ['cacheHitsDenial', 'counter', 'cache_hits_total', { type: 'denial' }, ''],
   ['cacheHitsStale', 'counter', 'cache_hits_total', { type: 'stale' }, ''],
+  ['cacheHitsHeld', 'counter', 'cache_hits_total', { type: 'held' }, ''],
   ['cacheMisses', 'counter', 'cache_misses_total', {}, 'Allowed queries that the cache could not answer.'],
   [
     'cacheEvictions',

@@ -24,6 +24,11 @@ export interface Detector {
     profile: DetectorProfile,
     nowMs: number,
   ): Alarm | null;
+  /**
+   * Whether this client has told this zone enough for a day by choosing among known questions, so that one that was answered before is
+   * answered again from what is kept. Asked on cache misses whose answer has run out, before `check`.
+   */
+  holds(question: Question, client: Uint8Array, clientLength: number, nowMs: number): boolean;
   /** What came back for a question that was let through. `octets`: length of the answer's body; `answers`: its records. */
   observe(
     question: Question,
@@ -40,6 +45,7 @@ export interface Detector {
 /** The detector of installations that have switched it off. */
 export const NO_DETECTOR: Detector = {
   check: () => null,
+  holds: () => false,
   observe: () => undefined,
 };
 

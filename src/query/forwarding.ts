@@ -38,6 +38,12 @@ const STALE_NXDOMAIN_EDE = edeOption(
   Ede.STALE_NXDOMAIN_ANSWER,
   'no upstream answered; this answer is past its time',
 );
+const HELD_EDE = edeOption(
+  Ede.STALE_ANSWER,
+  'kept past its time: the choice of names asked here tells too much',
+);
+/** How long after it was stored an answer is given to a client whose questions are held (docs/detection.md). */
+const HELD_MS_MAX = 6 * 3_600_000;
 const NO_OCTETS = new Uint8Array(0);
 /** Where each bound that was met is counted. */
 const FULL_AT = { flights: At.limitedFlights, pool: At.limitedPool, domain: At.limitedDomain } as const;
@@ -263,7 +269,7 @@ export class Forwarding {
     flight.removeWaiting(query);
     this.#stopWaiting(query);
     this.#question.set(flight.name, flight.type);
-    if (flight.stale !== null && this.#serveStale(query, flight.stale)) return;
+    if (flight.stale !== null && this.#serveStale(query, flight.stale, null)) return;
     this.#end(query, this.#question, outcome);
   }
 
@@ -413,7 +419,7 @@ export class Forwarding {
     const ending = group.outcome(failure);
     const detail = this.#audit.renderDetail({ upstream: server, upstreamRcode: why });
     for (let query = this.#takeNext(flight); query !== null; query = this.#takeNext(flight)) {
-      if (flight.stale === null || !this.#serveStale(query, flight.stale)) {
+      if (flight.stale === null || !this.#serveStale(query, flight.stale, null)) {
         if (answer === undefined) respondEmpty(query, ending.rcode, ending.ede, this.#cookie(query));
         else respondAnswer(query, servfail(answer), 0, false, ending.ede, this.#cookie(query));
         this.#exit.finish(query, ending, question.name, question.length, detail, false);
@@ -456,7 +462,7 @@ export class Forwarding {
   }
 
   /** RFC 8767, and only where the policy of now still allows the name and every alias of the old answer. */
-  #serveStale(query: Query, cell: Cell): boolean {
+  #serveStale(query: Query, cell: Cell, held: Uint8Array | null): boolean {
     const { policy, groups } = query.site;
     const question = this.#question.set(cell.name, cell.type);
     const verdict = policy.judge(query.group, question, this.#exit.wallMs);
@@ -467,16 +473,27 @@ export class Forwarding {
     ) {
       return false;
     }
-    const ede = cell.rcode === Rcode.NXDOMAIN ? STALE_NXDOMAIN_EDE : STALE_EDE;
-    respondAnswer(query, cell, STALE_TTL_SECONDS, false, ede, this.#cookie(query));
-    this.#counters.columns[At.cacheHitsStale]++;
+    const stale = cell.rcode === Rcode.NXDOMAIN ? STALE_NXDOMAIN_EDE : STALE_EDE;
+    respondAnswer(query, cell, STALE_TTL_SECONDS, false, held ?? stale, this.#cookie(query));
+    this.#counters.columns[held === null ? At.cacheHitsStale : At.cacheHitsHeld]++;
     const detail = this.#audit.renderDetail({
       answers: answerTexts(cell, 12 + question.length + 4),
       upstream: cell.server,
-      evidence: ['stale answer: no upstream answered'],
+      evidence: [
+        held === null
+          ? 'stale answer: no upstream answered'
+          : 'held answer: this client tells the zone too much by the choice and order of names',
+      ],
     });
     this.#exit.finish(query, groups[query.group].ending(verdict), cell.name, cell.nameLength, detail, true);
     return true;
+  }
+
+  /** Answers from a cell past its time, so that the question does not leave. False when there is none that may be used. */
+  serveHeld(query: Query, cell: Cell, pool: string): boolean {
+    if (cell.failure !== null || cell.pool !== pool) return false;
+    if (this.#clock.nowMs() - cell.storedAtMs > HELD_MS_MAX) return false;
+    return this.#serveStale(query, cell, HELD_EDE);
   }
 
   /** Takes the next waiting query off a flight that is over. */

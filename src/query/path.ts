@@ -249,6 +249,14 @@ export class QueryPath {
     if (cell !== undefined && this.#serve(query, group, verdict, cell)) return;
 
     const profile = profileOf(verdict);
+    if (
+      cell !== undefined &&
+      profile !== 'off' &&
+      group.denyTunnels &&
+      this.#detector.holds(question, query.client, query.clientLength, this.#exit.wallMs) &&
+      this.#forwarding.serveHeld(query, cell, verdict.pool)
+    )
+      return;
     const alarm =
       profile === 'off'
         ? null

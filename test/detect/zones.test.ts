@@ -48,7 +48,8 @@ describe('Zones', () => {
   test.each([
     ['4z9p5tjmcbnblehp4557z1d136.avqs.mcafee.com', 'reputation', 3],
     ['4.3.2.1.zen.spamhaus.org', 'blocklist', 3],
-    ['4.3.2.1.in-addr.arpa', 'reverse', 4],
+    ['4.3.2.1.in-addr.arpa', 'reverse', 5],
+    ['4.3.168.192.in-addr.arpa', 'local', 4],
     ['kubernetes.default.svc.cluster.local', 'local', 2],
     ['d111111abcdef8.cloudfront.net', 'tenant', 3],
   ])('knows %s as %s', (name, kind, zoneLabels) => {

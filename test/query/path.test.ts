@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { NO_DETECTOR } from '../../src/query/index.ts';
 import { House, queryOctets } from './house.ts';
 
 const POLICY = `
@@ -655,6 +656,7 @@ describe('the audit', () => {
       check: () => {
         throw new Error('a bug');
       },
+      holds: () => false,
       observe: () => undefined,
     };
     const house = new House(POLICY, { detector });
@@ -667,11 +669,44 @@ describe('the audit', () => {
 
 describe('the detector', () => {
   test('stops a name before it leaves, with its evidence in the entry', () => {
-    const detector = { check: () => ({ evidence: ['40 octets in one name'] }), observe: () => undefined };
+    const detector = {
+      ...NO_DETECTOR,
+      check: () => ({ evidence: ['40 octets in one name'] }),
+    };
     const house = new House(POLICY, { detector });
     expect(house.ask('aGVsbG8.example.com')?.rcode).toBe('NXDOMAIN');
     expect(house.lastEntry).toMatchObject({ cause: 'tunnel', evidence: ['40 octets in one name'] });
     expect(house.asked).toEqual([]);
+  });
+
+  test('holds an answer past its time, but not for ever, nor where policy denies it by now', async () => {
+    const house = new House(POLICY, { detector: { ...NO_DETECTOR, holds: () => true } });
+    house.ask('www.example.com');
+    house.asked[0].answer({ answer: [A('www.example.com')] });
+    await house.heard();
+    house.pass(301_000);
+    const held = house.ask('www.example.com');
+    expect(held).toMatchObject({ rcode: 'NOERROR', answer: [{ ttl: 30, rdata: '192.0.2.99' }] });
+    expect(held?.edns?.extendedErrors[0]).toContain('kept past its time');
+    expect(house.lastEntry).toMatchObject({ verdict: 'allow' });
+    expect(house.lastEntry?.evidence?.[0]).toContain('held answer');
+    expect(house.asked).toHaveLength(1);
+
+    house.pass(6 * 3_600_000);
+    expect(house.ask('www.example.com')).toBeNull();
+    expect(house.asked).toHaveLength(2);
+    house.reload(POLICY.replace('+.bad.example.com', '+.example.com'));
+    expect(house.ask('www.example.com')?.rcode).toBe('NXDOMAIN');
+  });
+
+  test('a group that observes is never answered from what is held', async () => {
+    const house = new House(POLICY, { detector: { ...NO_DETECTOR, holds: () => true } });
+    house.ask('www.example.com', { from: '203.0.113.9' });
+    house.asked[0].answer({ answer: [A('www.example.com')] });
+    await house.heard();
+    house.pass(301_000);
+    expect(house.ask('www.example.com', { from: '203.0.113.9' })).toBeNull();
+    expect(house.asked).toHaveLength(2);
   });
 });
 

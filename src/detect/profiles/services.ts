@@ -4,9 +4,9 @@
  * A line gives the zone, the shapes its names have there, and why it is known. It exempts nothing but those shapes: any
  * other name below the zone is charged as everywhere. Zones where a stranger can rent a place never stand here.
  *
- * A shape lists labels from the leaf to the zone: `x` hex, `d` digits, `a` letters, `b` letters and digits, `h` hostname
- * characters, `u` a UUID, a word in quotes for itself; `:n` or `:n-m` is the length. A leading `+` repeats the class one or
- * more times. `ip4` is four decimal octets; `nibbles` is 1 to 32 single hex digits.
+ * A shape lists labels from the leaf to the zone: `x` hex, `d` digits, `a` letters, `b` letters and digits, `n` the
+ * same and hyphens, `h` underscores too, `o` anything, a word in quotes for itself; `:n` or `:n-m` is the length. A
+ * leading `+` repeats the class one or more times. `ip4` is four decimal octets.
  */
 export interface Service {
   readonly zone: string;
@@ -32,6 +32,12 @@ export const SERVICE_BUDGETS = {
   mail: 128,
 } as const;
 export type ServiceKind = keyof typeof SERVICE_BUDGETS;
+
+/**
+ * The same over a day and 30 days, where it differs. All names of an IPv4 /24 fit in: a log that is read turns it over within minutes,
+ * and then it has said what it has to say.
+ */
+export const SLOW_BUDGETS: Partial<Record<ServiceKind, number>> = { reverse: 2 };
 
 const of =
   (kind: ServiceKind, why: string, ...shapes: string[]) =>
@@ -287,6 +293,22 @@ export const SERVICES: readonly Service[] = [
     'reverse lookup of IPv4 addresses (RFC 1035) and of RFC 2317 zones',
     '+d:1-3',
   )('in-addr.arpa'),
+  of('local', 'reverse lookup of private addresses (RFC 6303, 1918, 4193, 6598)', '+d:1-3')(
+    '10.in-addr.arpa',
+    '127.in-addr.arpa',
+    '254.169.in-addr.arpa',
+    '168.192.in-addr.arpa',
+    ...Array.from({ length: 16 }, (_, i) => `${16 + i}.172.in-addr.arpa`),
+    ...Array.from({ length: 64 }, (_, i) => `${64 + i}.100.in-addr.arpa`),
+  ),
+  of('local', 'reverse lookup of private IPv6 addresses (RFC 4193, 4291)', '+x:1')(
+    'c.f.ip6.arpa',
+    'd.f.ip6.arpa',
+    '8.e.f.ip6.arpa',
+    '9.e.f.ip6.arpa',
+    'a.e.f.ip6.arpa',
+    'b.e.f.ip6.arpa',
+  ),
   of('reverse6', 'reverse lookup of IPv6 addresses (RFC 3596)', '+x:1')('ip6.arpa', 'ip6.int'),
   of('local', 'telephone numbers and the names of this network', '+d:1')('e164.arpa'),
   of('local', 'service discovery in in-addr.arpa (RFC 6763)', ANY)('_udp.in-addr.arpa', '_tcp.in-addr.arpa'),
@@ -754,6 +776,16 @@ export const SERVICES: readonly Service[] = [
     'amazon.dev',
   ),
 
+  // Names that say the address they stand for, answered by nobody else. `_acme-challenge` there can be delegated, so no underscores.
+  of('operator', 'addresses in names, answered by the operator of the zone', '+n:1-63')(
+    'nip.io',
+    'sslip.io',
+    'xip.io',
+    'traefik.me',
+    'lvh.me',
+    'localtest.me',
+  ),
+
   // Delivery networks and clouds: their own names, whose parts they assign; tenants cannot choose what is asked there.
   of('delivery', 'Google video and cache nodes', ANY)(
     'googlevideo.com',
@@ -1027,6 +1059,6 @@ export const SERVICES: readonly Service[] = [
 
 /** Labels kept above these zones when the registrable domain is cut: who can rent a place there rents a whole prefix. */
 export const REVERSE_CUTS: readonly { readonly zone: string; readonly labels: number }[] = [
-  { zone: 'in-addr.arpa', labels: 2 },
+  { zone: 'in-addr.arpa', labels: 3 },
   { zone: 'ip6.arpa', labels: 12 },
 ];

@@ -22,6 +22,7 @@ const CLASSES: Readonly<Record<string, number>> = {
   d: DIGIT,
   a: LETTER,
   b: LETTER | DIGIT,
+  n: LETTER | DIGIT | DASH,
   h: LETTER | DIGIT | DASH | UNDERSCORE,
   o: LETTER | DIGIT | DASH | UNDERSCORE | OTHER,
 };
@@ -67,9 +68,9 @@ function labelShapes(text: string): LabelShape[] {
     const literal = Buffer.from(text.slice(1, -1), 'latin1');
     return [{ classes: 0, min: literal.length, max: literal.length, repeats: false, literal }];
   }
-  const parts = /^(\+?)([xdabho]):(\d+)(?:-(\d+))?$/.exec(text);
+  const parts = /^(\+?)([xdabnho]):(\d+)(?:-(\d+))?$/.exec(text);
   if (parts === null)
-    throw new Error(`the shape "${text}" is not one of: x d a b h o with ":length", ip4, or a quoted word`);
+    throw new Error(`the shape "${text}" is not one of: x d a b n h o with ":length", ip4, or a quoted word`);
   const min = Number(parts[3]);
   return [
     {
