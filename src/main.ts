@@ -7,6 +7,8 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import { type Certificates, readCertificates } from './certificates.ts';
+import { carryCheckpoints, checkpointFamilies } from './checkpoint-carrying.ts';
+import type { CheckpointCarriers } from './checkpoints/index.ts';
 import type { Endpoint, Fault, Settings } from './config/index.ts';
 import {
   type ControlRoom,
@@ -43,6 +45,8 @@ const RESTART_AFTER_MS = 100;
 const RESTARTS_MAX = 10;
 const RESTART_WINDOW_MS = 60_000;
 const DRAIN_MS = 5000;
+/** How long the last checkpoints may take to leave. */
+const CHECKPOINT_MS = 2000;
 
 /** A data thread as the control thread sees it. */
 interface DataThread {
@@ -95,6 +99,7 @@ export class Service {
   readonly #ticketKeys = new Uint8Array(randomBytes(48));
   #certificates: Certificates = { tls: null, https: null };
   readonly #threads: DataThread[] = [];
+  readonly #checkpoints: CheckpointCarriers;
   readonly #exposition: Exposition;
   readonly #stop: Stop;
   #loaded!: LoadedPolicy;
@@ -113,15 +118,17 @@ export class Service {
       ? new Detection(detect.stateDirectory, this.#log, () => this.#reconnectDetector())
       : null;
     this.#hashSeed = this.#detection?.seed ?? randomBytes(4).readInt32LE(0);
+    this.#checkpoints = carryCheckpoints(options.settings, this.#log);
     this.#exposition = createExposition({
       workers: () => this.#threads.map(({ counters }) => counters),
       upstreams: () => this.#threads.flatMap(({ upstreams }) => upstreams),
       policy: () => this.#policySample(),
       build: this.#build(),
+      more: checkpointFamilies(this.#checkpoints),
     });
     this.#stop = createStop({
       lameDuckMs: options.lameDuckMs,
-      drainMs: DRAIN_MS + 1000,
+      drainMs: DRAIN_MS + CHECKPOINT_MS + 1000,
       drain: () => this.#drain(),
       log: this.#log,
     });
@@ -382,6 +389,9 @@ export class Service {
       case 'verdict':
         this.#detection?.note(message.found);
         return;
+      case 'checkpoint':
+        this.#checkpoints.take(thread.worker, message.line);
+        return;
       case 'log':
         this.#log[message.level](message.fields, message.message);
     }
@@ -431,6 +441,7 @@ export class Service {
     );
     for (const thread of this.#threads) this.#tell(thread, { kind: 'stop', graceMs: DRAIN_MS });
     await Promise.all(ended);
+    await this.#checkpoints.close(CHECKPOINT_MS);
     await this.#detection?.close();
     await this.#control?.close(500);
   }
@@ -471,6 +482,7 @@ export class Service {
       ready: this.#unready().length === 0,
       policy: { generation: compiled.generation, files, rules: ruleCount, groups: policy.groups },
       verdicts: this.#verdicts(),
+      checkpoints: this.#checkpoints.states,
       workers: this.#threads.map(({ worker, ready, generation, audit, engine, upstreams }) => ({
         worker,
         ready,

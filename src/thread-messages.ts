@@ -48,6 +48,8 @@ export type FromWorker =
   | { readonly kind: 'state'; readonly upstreams: readonly UpstreamServerState[]; readonly audit: AuditState }
   /** The fast path has reached a verdict; told once, not for each query that it denies. */
   | { readonly kind: 'verdict'; readonly found: FoundVerdict }
+  /** A signed checkpoint of its audit is on the disk; told only when there is a place to send it to. */
+  | { readonly kind: 'checkpoint'; readonly line: string }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly fields: object; readonly message: string };
 
 export interface AuditState {

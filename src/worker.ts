@@ -92,6 +92,9 @@ class DataThread {
       clients: clientPrivacy(settings),
       retention: { ageMs: settings.audit.retention.age, octets: settings.audit.retention.size },
       onState: (healthy, why) => this.#noteAudit(healthy, why),
+      ...(settings.audit.checkpoints.length === 0
+        ? {}
+        : { onCheckpoint: (line: string) => this.#say({ kind: 'checkpoint', line }) }),
     });
     this.#upstreams = await openUpstreams({
       engine,

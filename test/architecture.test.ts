@@ -24,6 +24,9 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   audit: ['wire'],
   upstream: ['wire', 'net'],
   listen: ['wire', 'net'],
+  // Formats of messages; who sends them is for others to know.
+  syslog: [],
+  checkpoints: ['syslog'],
   control: ['metrics', 'config'],
   query: ['wire', 'net', 'metrics', 'policy', 'cache', 'answer', 'audit', 'upstream', 'listen'],
   // Reports about what the audit holds, for people outside.

@@ -38,7 +38,7 @@ export interface AuditReport {
 export interface VerifyOptions {
   /** First public key per worker, hex, as in `keys.pub`; workers not listed are taken at their own word, with a remark. */
   readonly keys?: ReadonlyMap<number, string>;
-  /** Checkpoint lines kept elsewhere, in any order. */
+  /** Checkpoints kept elsewhere, in any order: lines, lines of syslog that hold one, or whole JSON lists of them. */
   readonly checkpoints?: readonly string[];
   /** Called after each segment, for progress bars. */
   readonly onSegment?: (file: string, octets: number) => void;

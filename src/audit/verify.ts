@@ -9,13 +9,11 @@
  *    · each checkpoint is signed by the key that the one before it left in charge, beginning with the trusted one
  *    · the root is what checkpoints kept elsewhere, `*.head` files and the logs of other workers say it was
  */
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { numberOf, parse, SEGMENT_NAME } from './verify-format.ts';
-import type { AuditReport, Claim, Fault, VerifyOptions } from './verify-report.ts';
+import { readdirSync } from 'node:fs';
+import { claimsOf } from './verify-claims.ts';
+import { numberOf, SEGMENT_NAME } from './verify-format.ts';
+import type { AuditReport, Fault, VerifyOptions } from './verify-report.ts';
 import { WorkerCheck } from './verify-worker.ts';
-
-const HEAD_NAME = /^w(\d+)\.head$/;
 
 /** Reads and checks every segment in `directory`. Throws only when the directory cannot be read. */
 export function verifyAudit(directory: string, options: VerifyOptions = {}): AuditReport {
@@ -55,30 +53,4 @@ export function verifyAudit(directory: string, options: VerifyOptions = {}): Aud
   }
   if (checks.length === 0) remarks.push(`${directory} holds no segments`);
   return { ok: faults.length === 0, workers: checks.map((check) => check.report()), faults, remarks };
-}
-
-function claimsOf(
-  directory: string,
-  names: readonly string[],
-  given: readonly string[],
-  faults: Fault[],
-): Claim[] {
-  const claims: Claim[] = [];
-  const add = (line: string, file: string, number: number): void => {
-    if (line.trim() === '') return;
-    const place = { worker: 0, file, offset: 0, line: number };
-    const value = parse(line.trim());
-    const { worker, size, root } = value ?? {};
-    if (typeof worker === 'number' && typeof size === 'number' && typeof root === 'string') {
-      claims.push({ worker, size, root, place: { ...place, worker } });
-    } else {
-      faults.push({ ...place, what: 'this is no checkpoint line (it needs worker, size and root)' });
-    }
-  };
-  given.forEach((line, i) => {
-    add(line, 'checkpoint given', i + 1);
-  });
-  for (const file of names)
-    if (HEAD_NAME.test(file)) add(readFileSync(join(directory, file), 'utf8'), file, 1);
-  return claims;
 }

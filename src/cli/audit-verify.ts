@@ -17,7 +17,7 @@ export const verifyCommand = (): Command =>
     .option('-k, --key <file or hex>', 'trusted first public keys: a copy of keys.pub, or 64 hex digits')
     .option(
       '-p, --checkpoint <files...>',
-      'checkpoint lines kept elsewhere; without them a missing end may go unseen',
+      'checkpoints kept elsewhere, as a file, webhook or syslog receiver wrote them; without them a missing end may go unseen',
     )
     .option('--json', 'as JSON')
     .action(verify);
@@ -27,7 +27,7 @@ function verify(directory: string, flags: Flags): void {
   const progress = new Progress(directory);
   const report = verifyAudit(directory, {
     ...(flags.key === undefined ? {} : { keys: readKeys(flags.key) }),
-    checkpoints: (flags.checkpoint ?? []).flatMap((file) => readFileSync(file, 'utf8').split('\n')),
+    checkpoints: (flags.checkpoint ?? []).flatMap(readCheckpoints),
     onSegment: (file) => progress.step(file),
   });
   progress.end();
@@ -49,6 +49,17 @@ function verify(directory: string, flags: Flags): void {
   console.log(
     report.ok ? 'The log is whole.' : `The log is NOT whole: ${count} ${count === 1 ? 'fault' : 'faults'}.`,
   );
+}
+
+/** A document that is JSON as a whole (what a webhook was sent) is one text; anything else is taken line by line. */
+function readCheckpoints(file: string): string[] {
+  const text = readFileSync(file, 'utf8');
+  try {
+    JSON.parse(text);
+    return [text];
+  } catch {
+    return text.split('\n');
+  }
 }
 
 /** First public keys per worker, from a file or from the command line. Throws in words. */

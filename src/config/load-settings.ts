@@ -106,7 +106,7 @@ function assign(root: Mapping, override: Override): void {
 const startsWith = (path: Path, beginning: Path): boolean =>
   beginning.every((step, index) => path[index] === step) && path.length >= beginning.length;
 
-/** Settings that are paths of files or directories; `*` is the name of a pool. */
+/** Settings that are paths of files or directories; `*` is every key or place of a list. */
 const FILE_SETTINGS: readonly Path[] = [
   ['listen', 'tls', 'certificate'],
   ['listen', 'tls', 'key'],
@@ -119,16 +119,15 @@ const FILE_SETTINGS: readonly Path[] = [
   ['upstreams', '*', 'caFile'],
   ['audit', 'directory'],
   ['audit', 'pseudonymKeyFile'],
+  ['audit', 'checkpoints', '*', 'file'],
+  ['audit', 'checkpoints', '*', 'caFile'],
+  ['audit', 'checkpoints', '*', 'tokenFile'],
   ['detect', 'stateDirectory'],
 ];
 
 function resolvePaths(settings: Settings, file: string | null, overrides: readonly Override[]): Settings {
   const besideFile = file === null ? process.cwd() : dirname(resolve(file));
-  const pools = Object.keys(settings.upstreams);
-  const paths = FILE_SETTINGS.flatMap((path) =>
-    path.includes('*') ? pools.map((pool) => path.map((step) => (step === '*' ? pool : step))) : [path],
-  );
-  for (const path of paths) {
+  for (const path of FILE_SETTINGS.flatMap((pattern) => pathsOf(settings, pattern))) {
     const value = valueAt(settings, path);
     if (value === undefined) continue;
     const isOverridden = overrides.some((override) => startsWith(path, override.path));
@@ -139,4 +138,15 @@ function resolvePaths(settings: Settings, file: string | null, overrides: readon
     (valueAt(settings, path.slice(0, -1)) as Mapping)[String(path.at(-1))] = resolved;
   }
   return settings;
+}
+
+/** The paths that a pattern with `*` stands for. */
+function pathsOf(settings: Settings, pattern: Path): Path[] {
+  const at = pattern.indexOf('*');
+  if (at === -1) return [pattern];
+  const inner = valueAt(settings, pattern.slice(0, at));
+  if (typeof inner !== 'object' || inner === null) return [];
+  return Object.keys(inner).flatMap((key) =>
+    pathsOf(settings, [...pattern.slice(0, at), key, ...pattern.slice(at + 1)]),
+  );
 }

@@ -37,14 +37,16 @@ function settingsPage(schema: JsonSchema): string {
         describe(inner),
         table(
           ['setting', 'value', 'default', 'meaning'],
-          leafPaths(inner, []).map((path) => settingRow(path, schemaAt(inner, path))),
+          leafPaths(inner, []).flatMap((path) => settingRows(path, schemaAt(inner, path))),
         ),
       ]),
       '## Variables',
       'A variable overrides the file, a flag overrides the variable. Lists are separated by commas; `<POOL>` is the name of a pool in upper case, with `_` for `-`. `SALLYPORT_CONFIG` is the path of the settings file. Variables that Kubernetes makes for services (`SALLYPORT_SERVICE_HOST` and the like) are left alone; any other that begins with `SALLYPORT_` is a fault, because a misspelt one would otherwise be ignored.',
       table(
         ['variable', 'setting'],
-        leafPaths(schema, []).map((path) => [code(variableName(path)), code(dotted(path))]),
+        leafPaths(schema, [])
+          .filter((path) => schemaAt(schema, path).items?.type !== 'object')
+          .map((path) => [code(variableName(path)), code(dotted(path))]),
       ),
     ].join('\n\n') + '\n'
   );
@@ -63,6 +65,14 @@ const settingRow = (path: Path, schema: JsonSchema): string[] => [
   valueText(schema),
   schema.default === undefined ? '' : code(JSON.stringify(schema.default)),
   describe(schema),
+];
+
+/** A setting; for a list of mappings, the keys of its entries as well. */
+const settingRows = (path: Path, schema: JsonSchema): string[][] => [
+  settingRow(path, schema),
+  ...Object.entries(schema.items?.properties ?? {}).map(([key, inner]) =>
+    settingRow([...path.slice(0, -1), `${path.at(-1)}[]`, key], inner),
+  ),
 ];
 
 function schemaAt(schema: JsonSchema, path: Path): JsonSchema {

@@ -5,6 +5,7 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { Checkpoints } from './checkpoint-settings.ts';
 import { endpoint, isLoopback, upstreamServer } from './endpoint.ts';
 import { duration, size } from './units.ts';
 
@@ -250,6 +251,7 @@ const Audit = z
       })
       .prefault({})
       .meta({ description: 'How long entries are kept. What is deleted is noted in the chain.' }),
+    checkpoints: Checkpoints,
     clients: z.enum(['keep', 'truncate', 'pseudonymise']).default('keep').meta({
       description:
         'Client addresses in entries: keep them; truncate to /24 and /56; or pseudonymise with a keyed hash.',

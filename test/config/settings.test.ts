@@ -213,6 +213,30 @@ describe('faults', () => {
       text: 'audit: {mode: lose}',
       says: '1:15 audit.mode: "lose" cannot stand here; write "strict", "bounded" or "open"',
     },
+    {
+      text: 'audit: {checkpoints: [{every: 5s}]}',
+      says: '1:23 audit.checkpoints[0]: nothing says where checkpoints go; write "file: /mnt/other/checkpoints.ndjson"',
+    },
+    {
+      text: 'audit: {checkpoints: [{file: a, syslog: "127.0.0.1:514"}]}',
+      says: 'audit.checkpoints[0]: an entry is one place; write "file:',
+    },
+    {
+      text: 'audit: {checkpoints: [{webhook: "http://receiver.example/"}]}',
+      says: 'is not encrypted, and receiver.example is another machine; write it with https://',
+    },
+    {
+      text: 'audit: {checkpoints: [{webhook: "https://u:p@receiver.example/"}]}',
+      says: 'holds a password; write it without, and "tokenFile: /path/to/token"',
+    },
+    {
+      text: 'audit: {checkpoints: [{syslog: logs.example}]}',
+      says: '"logs.example" is not a host with a port; write for example "logs.example:6514"',
+    },
+    {
+      text: 'audit: {checkpoints: [{file: a, transport: udp}]}',
+      says: 'audit.checkpoints[0].transport: "transport" means nothing for a file; write it in an entry with syslog',
+    },
     { text: 'audit: {clients: pseudonymise}', says: 'pseudonyms need a key; write "pseudonymKeyFile:' },
     {
       text: 'http: {listen: 0.0.0.0:80}',
