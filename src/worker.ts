@@ -3,10 +3,11 @@
  * joins and nothing of how they work.
  */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 // Imported, because the global of this name is looked up through a getter each time it is read.
 import { performance } from 'node:perf_hooks';
 import { parentPort } from 'node:worker_threads';
-import { type AuditLog, type ClientPrivacy, openAudit } from './audit/index.ts';
+import { type AuditLog, type ClientPrivacy, openAudit, PseudonymKeys } from './audit/index.ts';
 import { ResponseCache } from './cache/index.ts';
 import type { Certificates } from './certificates.ts';
 import { ThreadDetector } from './detection.ts';
@@ -89,7 +90,13 @@ class DataThread {
       checkpointMs: settings.audit.checkpointInterval,
       reserveOctets: settings.audit.reserve,
       syncIntervalMs: settings.audit.syncInterval,
-      clients: clientPrivacy(settings),
+      clients: clientPrivacy(settings, (why) =>
+        this.#log(
+          'error',
+          { worker, why },
+          'a key of pseudonyms could not be kept: nobody can look this period up',
+        ),
+      ),
       retention: { ageMs: settings.audit.retention.age, octets: settings.audit.retention.size },
       onState: (healthy, why) => this.#noteAudit(healthy, why),
       ...(settings.audit.checkpoints.length === 0
@@ -347,8 +354,15 @@ class DataThread {
   }
 }
 
-function clientPrivacy({ audit }: WorkerStart['settings']): ClientPrivacy {
+function clientPrivacy({ audit }: WorkerStart['settings'], onTrouble: (why: string) => void): ClientPrivacy {
   if (audit.clients !== 'pseudonymise') return { mode: audit.clients };
+  const { rotate, keep, directory = join(audit.directory, '..', 'pseudonyms') } = audit.pseudonyms;
+  if (rotate > 0) {
+    return {
+      mode: 'pseudonymise',
+      keys: new PseudonymKeys({ directory, rotateMs: rotate, keepMs: keep, onTrouble }),
+    };
+  }
   // Settings without a key file are refused when they are read.
   return { mode: 'pseudonymise', key: readFileSync(audit.pseudonymKeyFile ?? '') };
 }

@@ -4,23 +4,30 @@
  *    keep          192.0.2.77                 2001:db8:1:2::77
  *    truncate      192.0.2.0/24               2001:db8:1::/56
  *    pseudonymise  p:4f1c… (16 hex digits)    keyed with a secret of this installation
+ *                  p:a91e07:4f1c…             keyed with the secret of a period (pseudonyms.ts)
  *
  * Text is made once per client and then copied: see `ClientTexts`.
  */
-import { createHmac } from 'node:crypto';
 import { addressTextOf } from '../wire/index.ts';
+import { type PeriodKey, type PseudonymKeys, pseudonym } from './pseudonyms.ts';
 
 export type ClientPrivacy =
   | { readonly mode: 'keep' }
   | { readonly mode: 'truncate' }
   /** `key`: at least 16 octets; without it the pseudonyms of all IPv4 addresses could be tried in minutes. */
-  | { readonly mode: 'pseudonymise'; readonly key: Uint8Array };
+  | { readonly mode: 'pseudonymise'; readonly key: Uint8Array }
+  /** Keys that change with time. */
+  | { readonly mode: 'pseudonymise'; readonly keys: PseudonymKeys };
+
+/** What stands in the log now: the privacy of the settings, with the key of this time where keys change. */
+type PrivacyNow = Exclude<ClientPrivacy, { readonly keys: PseudonymKeys }> | { readonly period: PeriodKey };
 
 /** IPv4 dotted, IPv6 as RFC 5952 recommends. `length` is 4 or 16. */
 export const addressText = (address: Uint8Array, length: number): string => addressTextOf(address, 0, length);
 
 /** What of an address stands in the log. */
-export function clientText(address: Uint8Array, length: number, privacy: ClientPrivacy): string {
+export function clientText(address: Uint8Array, length: number, privacy: PrivacyNow): string {
+  if ('period' in privacy) return pseudonym(address, length, privacy.period.key, privacy.period.prefix);
   if (privacy.mode === 'keep') return addressText(address, length);
   if (privacy.mode === 'truncate') {
     const kept = length === 4 ? 3 : 7;
@@ -28,8 +35,7 @@ export function clientText(address: Uint8Array, length: number, privacy: ClientP
     cut.set(address.subarray(0, kept));
     return `${addressText(cut, length)}/${kept * 8}`;
   }
-  const digest = createHmac('sha256', privacy.key).update(address.subarray(0, length)).digest('hex');
-  return `p:${digest.slice(0, 16)}`;
+  return pseudonym(address, length, privacy.key, '');
 }
 
 const SLOTS = 4096;
@@ -43,11 +49,34 @@ const NO_TEXT = new Uint8Array(0);
 export class ClientTexts {
   readonly #texts: Uint8Array[] = new Array(SLOTS).fill(NO_TEXT);
   readonly #keys = new Uint8Array(SLOTS * KEY_LENGTH);
-  readonly #privacy: ClientPrivacy;
+  readonly #ring: PseudonymKeys | null;
+  #privacy: PrivacyNow;
+  /** From when to when the texts hold; without end where keys do not change. */
+  #fromMs = Number.NEGATIVE_INFINITY;
+  #untilMs = Number.POSITIVE_INFINITY;
   readonly #encoder = new TextEncoder();
 
   constructor(privacy: ClientPrivacy) {
-    this.#privacy = privacy;
+    if ('keys' in privacy) {
+      this.#ring = privacy.keys;
+      // No time lies in it: the first entry asks for its key.
+      this.#fromMs = Number.POSITIVE_INFINITY;
+      this.#privacy = { mode: 'truncate' };
+    } else {
+      this.#ring = null;
+      this.#privacy = privacy;
+    }
+  }
+
+  /** Entries from now on are of this time (milliseconds since 1970): with a new period every text is made anew. */
+  turnTo(atMs: number): void {
+    if ((atMs >= this.#fromMs && atMs < this.#untilMs) || this.#ring === null) return;
+    if ('period' in this.#privacy) this.#privacy.period.key.fill(0);
+    const period = this.#ring.at(atMs);
+    this.#fromMs = period.fromMs;
+    this.#untilMs = period.untilMs;
+    this.#privacy = { period };
+    this.#texts.fill(NO_TEXT);
   }
 
   /** The run for this client; `length` is 4 or 16. */
@@ -78,10 +107,5 @@ export class ClientTexts {
     const text = this.#encoder.encode(`,"via":"${via}","client":"${client}","port":`);
     this.#texts[slot] = text;
     return text;
-  }
-
-  /** Forgets every text; called when the key of pseudonyms changes. */
-  clear(): void {
-    this.#texts.fill(NO_TEXT);
   }
 }

@@ -8,6 +8,7 @@ export type * from './contract.ts';
 export type { Disk } from './disk.ts';
 export { AuditInUse } from './lock.ts';
 export type { AuditMode, AuditOptions } from './options.ts';
+export { PseudonymKeys, type PseudonymOptions, pseudonymsOf } from './pseudonyms.ts';
 export { AuditDamaged } from './recover.ts';
 
 /**

@@ -117,6 +117,7 @@ export class LineWriter {
 
   #renderClock(atMs: number): void {
     this.#clockMs = atMs;
+    this.#clients.turnTo(atMs);
     const wholeMs = Math.floor(atMs);
     const day = Math.floor(wholeMs / 86_400_000);
     if (day !== this.#clockDay) {

@@ -53,7 +53,8 @@ export interface Found {
 export interface Filter {
   /** `example.com` is that name, `*.example.com` what is below it, `+.example.com` both. */
   readonly name?: string;
-  readonly client?: string;
+  /** As it stands in the log; of several, any of them. */
+  readonly client?: string | readonly string[];
   readonly group?: string;
   readonly verdict?: string;
   readonly rule?: string;
@@ -151,12 +152,12 @@ const NEWLINE = 10;
 
 /** Records of one segment that pass; a torn last line is left out. */
 function* recordsIn(octets: Buffer, worker: number, filter: Filter): Generator<Found> {
-  const needle = needleOf(filter);
+  const needles = needlesOf(filter).map((text) => ({ text, at: -1 }));
   const passes = predicateOf(filter);
   for (let at = 0; at < octets.length; ) {
-    if (needle !== null) {
-      const hit = octets.indexOf(needle, at);
-      if (hit < 0) return;
+    if (needles.length > 0) {
+      const hit = nextHit(octets, needles, at);
+      if (hit === octets.length) return;
       at = octets.lastIndexOf(NEWLINE, hit) + 1;
     }
     const end = octets.indexOf(NEWLINE, at);
@@ -180,25 +181,39 @@ export function parseLine(line: string, worker: number): Found | null {
   }
 }
 
-/** The text most likely to be rare that every passing line contains. */
-function needleOf({ name, client, rule, verdict, notes }: Filter): Buffer | null {
-  if (notes === 'only') return Buffer.from('{"type":"');
-  if (notes === 'also') return null;
+/** Where the first of the needles is met from `at` on; each remembers where it was found last. */
+function nextHit(octets: Buffer, needles: { readonly text: Buffer; at: number }[], at: number): number {
+  let first = octets.length;
+  for (const needle of needles) {
+    if (needle.at < at) {
+      const hit = octets.indexOf(needle.text, at);
+      needle.at = hit < 0 ? octets.length : hit;
+    }
+    first = Math.min(first, needle.at);
+  }
+  return first;
+}
+
+/** The texts most likely to be rare of which every passing line contains one; none: every line has to be looked at. */
+function needlesOf({ name, client, rule, verdict, notes }: Filter): Buffer[] {
+  if (notes === 'only') return [Buffer.from('{"type":"')];
+  if (notes === 'also') return [];
   if (name !== undefined) {
     const plain = canonical(name.replace(/^[*+]\./, ''));
-    return Buffer.from(`${name.startsWith('*.') ? '.' : ''}${jsonText(plain).slice(1)}`);
+    return [Buffer.from(`${name.startsWith('*.') ? '.' : ''}${jsonText(plain).slice(1)}`)];
   }
-  if (client !== undefined) return Buffer.from(`"client":${jsonText(client)}`);
-  if (rule !== undefined) return Buffer.from(`"rule":${jsonText(rule)}`);
-  if (verdict !== undefined) return Buffer.from(`"verdict":${jsonText(verdict)}`);
-  return null;
+  if (client !== undefined) return [client].flat().map((text) => Buffer.from(`"client":${jsonText(text)}`));
+  if (rule !== undefined) return [Buffer.from(`"rule":${jsonText(rule)}`)];
+  if (verdict !== undefined) return [Buffer.from(`"verdict":${jsonText(verdict)}`)];
+  return [];
 }
 
 const canonical = (name: string): string => (name === '.' ? name : name.replace(/\.$/, '')).toLowerCase();
 
 /** Whether a record passes. */
 export function predicateOf(filter: Filter): (record: AuditRecord) => boolean {
-  const { client, group, verdict, rule, sinceMs, untilMs, notes } = filter;
+  const { group, verdict, rule, sinceMs, untilMs, notes } = filter;
+  const clients = filter.client === undefined ? null : new Set([filter.client].flat());
   const isNamed = namePredicate(filter.name);
   const qtype = filter.qtype?.toUpperCase();
   const rcode = filter.rcode?.toUpperCase();
@@ -209,7 +224,7 @@ export function predicateOf(filter: Filter): (record: AuditRecord) => boolean {
     return (
       notes !== 'only' &&
       isNamed(record.qname) &&
-      (client === undefined || record.client === client) &&
+      (clients === null || (record.client !== undefined && clients.has(record.client))) &&
       (group === undefined || record.group === group) &&
       (verdict === undefined || record.verdict === verdict) &&
       (rule === undefined || record.rule === rule) &&

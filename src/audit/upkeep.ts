@@ -32,6 +32,7 @@ export class Upkeep {
     const { settings, notes, trouble, ledger, records } = this.#core;
     const { directory, worker, retention, maintenanceMs, wallMs } = settings;
     this.#maintainAtMs = nowMs + maintenanceMs;
+    this.#destroyKeys();
     if (retention === null || trouble.why !== null) return;
     const retired = this.#retired;
     if (retired !== null) {
@@ -48,5 +49,20 @@ export class Upkeep {
       // A file went away while it was looked at; the next round sees the rest.
     }
     if (this.#retired !== null) this.#core.addNote('retired', { ...this.#retired });
+  }
+
+  /** Pseudonyms whose key is gone are anonymous; the chain says from when on. */
+  #destroyKeys(): void {
+    const { clients, wallMs } = this.#core.settings;
+    if (!('keys' in clients)) return;
+    let untilMs: number | null = null;
+    try {
+      untilMs = clients.keys.destroyOld(wallMs());
+    } catch {
+      // The directory cannot be read at present; the next round sees it.
+    }
+    if (untilMs === null) return;
+    const why = 'the keys of pseudonyms were kept long enough and are destroyed';
+    this.#core.addNote('anonymised', { until: new Date(untilMs).toISOString(), why });
   }
 }

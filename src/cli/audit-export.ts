@@ -35,7 +35,7 @@ function exportLog(directory: string, flags: Flags): void {
   const progress = new Progress(directory);
   const fd = flags.output === undefined ? 1 : openSync(flags.output, 'w', 0o640);
   let text = format.head;
-  for (const found of readRecords(directory, filterOf(flags), (file) => progress.step(file))) {
+  for (const found of readRecords(directory, filterOf(directory, flags), (file) => progress.step(file))) {
     text += format.line(found);
     if (text.length < 262_144) continue;
     writeAll(fd, text);

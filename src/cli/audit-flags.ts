@@ -2,7 +2,8 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import { type Filter, segmentNames } from '../audit/index.ts';
+import { type Filter, pseudonymsOf, segmentNames } from '../audit/index.ts';
+import { addressOctets, addressText } from '../config/index.ts';
 import { typeOf } from '../wire/index.ts';
 
 export const DIRECTORY = 'var/audit';
@@ -28,12 +29,17 @@ export interface FilterFlags {
   readonly since?: number;
   readonly until?: number;
   readonly notes?: boolean;
+  readonly pseudonyms?: string;
 }
 
 export const withFilters = (command: Command): Command =>
   command
     .option('-n, --name <name>', 'example.com: that name; *.example.com: below it; +.example.com: both')
-    .option('-c, --client <address>', 'client address as it stands in the log')
+    .option('-c, --client <address>', 'client address, or what stands in the log for it')
+    .option(
+      '--pseudonyms <path>',
+      'keys of pseudonyms, a directory or a file, to find --client under (default: "pseudonyms" beside the log)',
+    )
     .option('-g, --group <group>', 'group of the client')
     .option('-v, --verdict <verdict>', 'allow, deny, local, refuse, fail, drop, …')
     .option('-r, --rule <rule>', 'id of the rule, as base/allow/3')
@@ -43,11 +49,11 @@ export const withFilters = (command: Command): Command =>
     .option('--until <time>', 'before, written likewise', readTime)
     .option('--notes', 'records of the log about itself as well (gap, recovered, …)');
 
-export function filterOf(flags: FilterFlags): Filter {
-  const { name, client, group, verdict, rule, type, rcode, since, until, notes } = flags;
+export function filterOf(directory: string, flags: FilterFlags): Filter {
+  const { name, group, verdict, rule, type, rcode, since, until, notes } = flags;
   return {
     ...(name === undefined ? {} : { name }),
-    ...(client === undefined ? {} : { client }),
+    ...(flags.client === undefined ? {} : { client: clientTexts(directory, flags.client, flags.pseudonyms) }),
     ...(group === undefined ? {} : { group }),
     ...(verdict === undefined ? {} : { verdict }),
     ...(rule === undefined ? {} : { rule }),
@@ -57,6 +63,20 @@ export function filterOf(flags: FilterFlags): Filter {
     ...(until === undefined ? {} : { untilMs: until }),
     ...(notes === true ? { notes: 'also' as const } : {}),
   };
+}
+
+/** What may stand in the log for a client: its address, and its pseudonyms under the keys that are there. Throws in words. */
+export function clientTexts(directory: string, client: string, pseudonyms: string | undefined): string[] {
+  const address = addressOctets(client);
+  if (address === null) {
+    if (pseudonyms === undefined) return [client];
+    throw new Error(
+      `"${client}" is no address, so it has no pseudonyms; leave --pseudonyms away, or give an address`,
+    );
+  }
+  const beside = join(directory, '..', 'pseudonyms');
+  const source = pseudonyms ?? (existsSync(beside) ? beside : null);
+  return [addressText(address), ...(source === null ? [] : pseudonymsOf(address, source))];
 }
 
 function readType(text: string): string {

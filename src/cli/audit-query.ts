@@ -44,7 +44,7 @@ function queryLog(directory: string, flags: Flags): void {
   const limit = flags.limit ?? Number.POSITIVE_INFINITY;
   let count = 0;
   let text = '';
-  for (const found of readRecords(directory, filterOf(flags), (file) => progress.step(file))) {
+  for (const found of readRecords(directory, filterOf(directory, flags), (file) => progress.step(file))) {
     if (count >= limit) break;
     count++;
     if (flags.count) continue;

@@ -30,7 +30,7 @@ function stats(directory: string, flags: Flags): void {
   requireLog(directory);
   const progress = new Progress(directory);
   const sums = new AuditStats();
-  const filter = { ...filterOf(flags), notes: 'also' as const };
+  const filter = { ...filterOf(directory, flags), notes: 'also' as const };
   for (const found of readRecords(directory, filter, (file) => progress.step(file))) sums.add(found);
   progress.end();
   const tables: readonly (readonly [string, Tally])[] = [

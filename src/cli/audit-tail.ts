@@ -27,7 +27,7 @@ export const tailCommand = (): Command =>
 
 function tail(directory: string, flags: Flags): void {
   requireLog(directory);
-  const passes = predicateOf(filterOf(flags));
+  const passes = predicateOf(filterOf(directory, flags));
   const coloured = mayColour();
   const print = (found: Found): void => {
     process.stdout.write(`${flags.json ? found.line : recordLine(found, coloured)}\n`);

@@ -1,4 +1,6 @@
 /** What may be written in settings and policies, and what is wrong with what was written. */
+
+export { addressOctets, addressText } from './address.ts';
 export type { Endpoint, UpstreamServer } from './endpoint.ts';
 export { type Fault, formatFaults, type Severity } from './fault.ts';
 export {

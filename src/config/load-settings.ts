@@ -119,6 +119,7 @@ const FILE_SETTINGS: readonly Path[] = [
   ['upstreams', '*', 'caFile'],
   ['audit', 'directory'],
   ['audit', 'pseudonymKeyFile'],
+  ['audit', 'pseudonyms', 'directory'],
   ['audit', 'checkpoints', '*', 'file'],
   ['audit', 'checkpoints', '*', 'caFile'],
   ['audit', 'checkpoints', '*', 'tokenFile'],

@@ -257,14 +257,48 @@ const Audit = z
         'Client addresses in entries: keep them; truncate to /24 and /56; or pseudonymise with a keyed hash.',
     }),
     pseudonymKeyFile: path(
-      'File with the key of the pseudonyms, at least 32 octets; needed for `clients: pseudonymise`.',
+      'File with a key of the pseudonyms that does not change, at least 32 octets. For `clients: pseudonymise`; this or `pseudonyms.rotate`.',
     ).optional(),
+    pseudonyms: z
+      .strictObject({
+        rotate: duration(
+          '0s',
+          'Length of the periods, each with a key of its own: a client has one pseudonym within a period, and no link to those before and after; 0s: keys do not change.',
+          { most: '365d' },
+        ),
+        keep: duration(
+          '30d',
+          'How long a key is kept after its period; then it is destroyed, and its pseudonyms lead to nobody.',
+        ),
+        directory: path(
+          'Where the keys lie, readable by the server only; default: `pseudonyms` beside `audit.directory`.',
+        ).optional(),
+      })
+      .prefault({})
+      .meta({ description: 'Keys of pseudonyms that change.' }),
   })
   .superRefine((audit, context) => {
-    if (audit.clients !== 'pseudonymise' || audit.pseudonymKeyFile !== undefined) return;
-    const message =
-      'pseudonyms need a key; write "pseudonymKeyFile: /path/to/key" (for example made by: head -c 32 /dev/urandom > key)';
-    context.addIssue({ code: 'custom', path: ['clients'], message });
+    const { rotate } = audit.pseudonyms;
+    const complain = (path: string[], message: string): void =>
+      context.addIssue({ code: 'custom', path, message });
+    if (rotate !== 0 && (rotate < 60_000 || rotate % 1000 !== 0)) {
+      complain(
+        ['pseudonyms', 'rotate'],
+        'a period is whole seconds and at least a minute; write for example "24h"',
+      );
+    }
+    if (audit.clients !== 'pseudonymise') return;
+    if (audit.pseudonymKeyFile === undefined && rotate === 0) {
+      complain(
+        ['clients'],
+        'pseudonyms need a key; write "pseudonyms: {rotate: 24h}" for keys that change by themselves, or "pseudonymKeyFile: /path/to/key" (for example made by: head -c 32 /dev/urandom > key)',
+      );
+    } else if (audit.pseudonymKeyFile !== undefined && rotate !== 0) {
+      complain(
+        ['pseudonymKeyFile'],
+        'a key that does not change and keys that do exclude each other; write one of pseudonymKeyFile and pseudonyms.rotate',
+      );
+    }
   });
 
 const Limits = z.strictObject({

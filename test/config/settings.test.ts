@@ -237,7 +237,18 @@ describe('faults', () => {
       text: 'audit: {checkpoints: [{file: a, transport: udp}]}',
       says: 'audit.checkpoints[0].transport: "transport" means nothing for a file; write it in an entry with syslog',
     },
-    { text: 'audit: {clients: pseudonymise}', says: 'pseudonyms need a key; write "pseudonymKeyFile:' },
+    {
+      text: 'audit: {clients: pseudonymise}',
+      says: 'pseudonyms need a key; write "pseudonyms: {rotate: 24h}"',
+    },
+    {
+      text: 'audit: {clients: pseudonymise, pseudonymKeyFile: k, pseudonyms: {rotate: 24h}}',
+      says: 'exclude each other; write one of pseudonymKeyFile and pseudonyms.rotate',
+    },
+    {
+      text: 'audit: {pseudonyms: {rotate: 30s}}',
+      says: '1:30 audit.pseudonyms.rotate: a period is whole seconds and at least a minute; write for example "24h"',
+    },
     {
       text: 'http: {listen: 0.0.0.0:80}',
       says: '1:16 http.listen: 0.0.0.0 is open to other machines and there is no token; write "tokenFile:',
