@@ -29,6 +29,7 @@ const entry: Entry = {
   qclass: 1,
   outcome: new Uint8Array(0),
   detail: null,
+  redaction: null,
   tail: null,
 };
 

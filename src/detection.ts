@@ -51,6 +51,8 @@ export interface ThreadDetectorOptions {
   readonly profile: DetectorProfile;
   /** To the detector thread. */
   readonly port: MessagePort;
+  /** Names as they may be written into evidence. */
+  readonly nameText: (name: Uint8Array, at?: number) => string;
   /** Told of each verdict of the fast path, once, when it is reached; never for the queries that it denies later. */
   readonly onVerdict: (found: FoundVerdict) => void;
 }
@@ -68,8 +70,8 @@ export class ThreadDetector implements Detector {
   #toldSecond = 0;
   #toldCount = 0;
 
-  constructor({ memory, seed, profile, port, onVerdict }: ThreadDetectorOptions) {
-    this.#fast = createFastPath({ memory, seed });
+  constructor({ memory, seed, profile, port, nameText, onVerdict }: ThreadDetectorOptions) {
+    this.#fast = createFastPath({ memory, seed, nameText });
     this.#port = port;
     this.#defaultProfile = profile;
     this.#onVerdict = onVerdict;

@@ -35,6 +35,7 @@ import {
 } from './metrics/index.ts';
 import { openEngine } from './net/index.ts';
 import { type LoadedPolicy, loadPolicy } from './policy-loading.ts';
+import { openRedactionKey } from './redaction-key.ts';
 import type { AuditState, FromWorker, Listening, ToWorker, WorkerStart } from './thread-messages.ts';
 import type { UpstreamServerState } from './upstream/index.ts';
 import type { ShownVerdict } from './verdicts.ts';
@@ -97,6 +98,7 @@ export class Service {
   readonly #cookieSecret = new Uint8Array(randomBytes(16));
   #rateTable: SharedArrayBuffer | null = null;
   readonly #ticketKeys = new Uint8Array(randomBytes(48));
+  #redactionKey: Uint8Array = new Uint8Array(0);
   #certificates: Certificates = { tls: null, https: null };
   readonly #threads: DataThread[] = [];
   readonly #checkpoints: CheckpointCarriers;
@@ -142,6 +144,12 @@ export class Service {
     this.#loaded = loaded;
     this.#logFaults(loaded.faults);
     mkdirSync(settings.audit.directory, { recursive: true });
+    this.#redactionKey = openRedactionKey(settings.audit.directory, (why) =>
+      this.#log.warn(
+        { why },
+        'the key of redacted secrets cannot be kept: their hashes hold until the next start',
+      ),
+    );
     this.#certificates = readCertificates(settings);
     if (settings.limits.responseRate.perSecond > 0) {
       // The rest of that room is for data threads.
@@ -328,6 +336,7 @@ export class Service {
       rateTable: this.#rateTable,
       certificates: this.#certificates,
       ticketKeys: this.#ticketKeys,
+      redactionKey: this.#redactionKey,
       reusePort: this.#threads.length > 1,
       detect: this.#detection === null || port === null ? null : { memory: this.#detection.memory, port },
     };

@@ -19,6 +19,8 @@ export interface WorkerStart {
   readonly rateTable: SharedArrayBuffer | null;
   readonly certificates: Certificates;
   readonly ticketKeys: Uint8Array;
+  /** Key of the hashes that stand for secrets in the audit. */
+  readonly redactionKey: Uint8Array;
   /** Shared memory of the fast paths and the way to the detector thread; null when the detector is off. */
   readonly detect: { readonly memory: DetectMemory; readonly port: MessagePort } | null;
   /** Several sockets share a port: every worker has its own. */

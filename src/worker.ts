@@ -26,6 +26,7 @@ import {
   Site,
   type SiteLimits,
 } from './query/index.ts';
+import { type NameWatch, watchSecrets } from './secrets.ts';
 import { openStreamListeners } from './stream-listeners.ts';
 import type {
   AuditState,
@@ -50,6 +51,9 @@ class DataThread {
   readonly #sockets: DatagramSocket[] = [];
   #listeners: Listener[] = [];
   readonly #detector: ThreadDetector | null;
+  /** What is written of client addresses. */
+  readonly #clients: ClientPrivacy;
+  readonly #secrets: NameWatch;
   readonly #views = new Map<string, number>();
   readonly #cache: ResponseCache;
   #audit!: AuditLog;
@@ -65,6 +69,21 @@ class DataThread {
     this.#start = start;
     this.#counters = openCounters(start.counters);
     const { detect } = start;
+    this.#clients = clientPrivacy(start.settings, (why) =>
+      this.#log(
+        'error',
+        { worker: start.worker, why },
+        'a key of pseudonyms could not be kept: nobody can look this period up',
+      ),
+    );
+    this.#secrets = watchSecrets({
+      tells: detect !== null && start.settings.detect.secrets !== 'off',
+      redacts: start.settings.audit.secrets === 'redact',
+      key: start.redactionKey,
+      clients: this.#clients,
+      counters: this.#counters,
+      log: (fields, message) => this.#log('warn', fields, message),
+    });
     this.#detector =
       detect === null
         ? null
@@ -73,6 +92,7 @@ class DataThread {
             seed: start.compiled.hashSeed,
             profile: start.settings.detect.profile,
             port: detect.port,
+            nameText: this.#secrets.nameText,
             onVerdict: (found) => this.#say({ kind: 'verdict', found }),
           });
     this.#cache = new ResponseCache(Math.floor(start.settings.cache.memory / start.workerCount));
@@ -90,13 +110,7 @@ class DataThread {
       checkpointMs: settings.audit.checkpointInterval,
       reserveOctets: settings.audit.reserve,
       syncIntervalMs: settings.audit.syncInterval,
-      clients: clientPrivacy(settings, (why) =>
-        this.#log(
-          'error',
-          { worker, why },
-          'a key of pseudonyms could not be kept: nobody can look this period up',
-        ),
-      ),
+      clients: this.#clients,
       retention: { ageMs: settings.audit.retention.age, octets: settings.audit.retention.size },
       onState: (healthy, why) => this.#noteAudit(healthy, why),
       ...(settings.audit.checkpoints.length === 0
@@ -115,6 +129,7 @@ class DataThread {
       counters: this.#counters,
       upstreams: this.#upstreams,
       detector: this.#detector ?? NO_DETECTOR,
+      secrets: this.#secrets,
       clock: { nowMs: () => performance.now(), wallMs: () => Date.now() },
       limits: this.#limits(),
       rateLimit: this.#rateLimit(),
@@ -258,7 +273,7 @@ class DataThread {
   }
 
   #limits(): PathLimits & SiteLimits {
-    const { limits, cache } = this.#start.settings;
+    const { limits, cache, detect } = this.#start.settings;
     return {
       udpSize: limits.udpSize,
       pendingPerClient: limits.pendingPerClient,
@@ -267,13 +282,16 @@ class DataThread {
       flightsPerDomain: limits.flightsPerDomain,
       clientDeadlineMs: limits.clientDeadline,
       forwarderDeadlineMs: limits.forwarderDeadline,
-      denyTunnels: this.#start.settings.detect.action === 'deny',
+      denyTunnels: detect.action === 'deny',
+      denySecrets: detect.enabled && detect.secrets === 'block',
       aliasRestarts: limits.aliasRestarts,
       flights: limits.slots,
       failureTtlSeconds: cache.failureTtl / 1000,
       staleSeconds: cache.serveStale.enabled ? cache.serveStale.max / 1000 : 0,
       staleAfterMs: cache.serveStale.clientTimer,
       ttlMinSeconds: Math.floor(cache.ttlMin / 1000),
+      ttlMinStrictSeconds: detect.enabled ? Math.floor(cache.ttlMinStrict / 1000) : 0,
+      defaultProfile: detect.profile,
       ttlMaxSeconds: Math.floor(cache.ttlMax / 1000),
       negativeTtlMaxSeconds: Math.floor(cache.negativeTtlMax / 1000),
     };

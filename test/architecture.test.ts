@@ -62,6 +62,7 @@ const ENTRIES_FOR_ROOMS: Readonly<Record<string, string>> = {
   'version.ts': 'a number',
   'explain.ts': 'cli explain and the control room explain alike',
   'policy-loading.ts': 'cli check compiles as the server does',
+  'redaction-key.ts': 'cli audit secret-hash hashes as the server does',
 };
 const ROOMS_WITH_ENTRIES = ['cli'];
 

@@ -79,6 +79,12 @@ export class ClientTexts {
     this.#texts.fill(NO_TEXT);
   }
 
+  /** The client as an entry of this time (milliseconds since 1970) has it; for rare lines, nothing is kept. */
+  textAt(atMs: number, address: Uint8Array, length: number): string {
+    this.turnTo(atMs);
+    return clientText(address, length, this.#privacy);
+  }
+
   /** The run for this client; `length` is 4 or 16. */
   find(address: Uint8Array, length: number, via: string): Uint8Array {
     // The third letters of udp, tcp, dot and doh differ but for udp and tcp, and there the first do.

@@ -38,6 +38,16 @@ export interface Entry {
    * null: made from the fields above.
    */
   tail: Uint8Array | null;
+  /** For a name that gives something away, made by `renderRedaction`; null for all others. */
+  redaction: Redaction | null;
+}
+
+/** What stands in a line because its name gives something away. */
+export interface Redaction {
+  /** The name as the inside of a JSON string, with marks in place of what is not to be kept; null: as it is. */
+  readonly qname: Uint8Array | null;
+  /** A run of JSON members: `,"secrets":["jwt"]`. */
+  readonly members: Uint8Array;
 }
 
 /** What is the same for all queries that end alike; rendered once per verdict and group. */
@@ -60,8 +70,8 @@ export interface DetailFields {
   readonly upstream?: string;
   /** Rcode of the upstream where it differs from what the client got. */
   readonly upstreamRcode?: string;
-  /** For unreadable queries: first 64 octets in hex, and SHA-256 of the whole. */
-  readonly raw?: { readonly hex: string; readonly sha256: string };
+  /** For unreadable queries: first 64 octets in hex, and SHA-256 of the whole; neither of what gives something away. */
+  readonly raw?: { readonly hex?: string; readonly sha256?: string; readonly redacted?: string };
   /** Evidence of the tunnel detector, in words. */
   readonly evidence?: readonly string[];
 }

@@ -3,11 +3,12 @@ import type { AuditLog } from './contract.ts';
 import { WorkerLog } from './log.ts';
 import { type AuditOptions, settingsOf } from './options.ts';
 
-export type { ClientPrivacy } from './client.ts';
+export { type ClientPrivacy, ClientTexts } from './client.ts';
 export type * from './contract.ts';
 export type { Disk } from './disk.ts';
 export { AuditInUse } from './lock.ts';
 export type { AuditMode, AuditOptions } from './options.ts';
+export { renderRedaction } from './outcome.ts';
 export { PseudonymKeys, type PseudonymOptions, pseudonymsOf } from './pseudonyms.ts';
 export { AuditDamaged } from './recover.ts';
 

@@ -15,7 +15,8 @@ import { type ClientPrivacy, ClientTexts } from './client.ts';
 import type { Entry } from './contract.ts';
 
 /**
- * Octets that an entry can take at most besides its outcome and detail: about 300 of numbers and texts, and a name of 255
+ * Octets that an entry can take at most besides its outcome and detail: about 300 of numbers and texts, 130 of kinds of
+ * secrets (a mark in the name is shorter than what it replaces could be), and a name of 255
  * octets of which each may become five (`\\\\DDD`).
  */
 export const ENTRY_LENGTH_MAX = 1800;
@@ -84,14 +85,16 @@ export class LineWriter {
     if (entry.nameLength > 0) at = this.#writeQuestion(into, at, entry);
     at = putText(entry.outcome, into, at);
     if (entry.detail !== null) at = putText(entry.detail, into, at);
+    if (entry.redaction !== null) at = putText(entry.redaction.members, into, at);
     into[at] = CLOSING_BRACE;
     into[at + 1] = NEWLINE;
     return at + 2;
   }
 
   #writeQuestion(into: Uint8Array, at: number, entry: Entry): number {
+    const redacted = entry.redaction === null ? null : entry.redaction.qname;
     at = putShort(QNAME, into, at);
-    at = putName(into, at, entry.name, entry.nameLength);
+    at = redacted === null ? putName(into, at, entry.name, entry.nameLength) : putText(redacted, into, at);
     at = putText(this.#typeText(entry.qtype), into, at);
     if (entry.qclass === Rrclass.IN) return at;
     return putText(encoder.encode(`,"qclass":"${className(entry.qclass)}"`), into, at);

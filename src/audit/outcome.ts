@@ -5,8 +5,8 @@
  *    outcome   ,"group":"ci","verdict":"allow","rule":"base/allow/3","reason":"…"      per verdict and group
  *    detail    ,"answers":["A 192.0.2.1"],"upstream":"192.0.2.53:53"                  per stored response
  */
-import type { DetailFields, OutcomeFields } from './contract.ts';
-import { jsonText } from './json-text.ts';
+import type { DetailFields, OutcomeFields, Redaction } from './contract.ts';
+import { jsonLine, jsonText } from './json-text.ts';
 
 /** Longest text taken from a policy or a response, in UTF-16 units; the rest is cut and marked with an ellipsis. */
 const TEXT_LENGTH_MAX = 512;
@@ -52,9 +52,13 @@ export function renderDetail(fields: DetailFields): Uint8Array {
     list('answers', fields.answers) +
       member('upstream', fields.upstream) +
       member('upstreamRcode', fields.upstreamRcode) +
-      (raw === undefined
-        ? ''
-        : `,"raw":{"hex":${jsonText(cut(raw.hex))},"sha256":${jsonText(cut(raw.sha256))}}`) +
+      (raw === undefined ? '' : `,"raw":${jsonLine(raw).trimEnd()}`) +
       list('evidence', fields.evidence),
   );
 }
+
+/** `qname` with marks in it, or null to leave the name as it is; `secrets`: the kinds of what was found in it. */
+export const renderRedaction = (qname: string | null, secrets: readonly string[]): Redaction => ({
+  qname: qname === null ? null : encoder.encode(jsonText(qname).slice(1, -1)),
+  members: encoder.encode(list('secrets', secrets)),
+});

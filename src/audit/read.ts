@@ -40,6 +40,8 @@ export interface AuditRecord {
   readonly upstream?: string;
   readonly upstreamRcode?: string;
   readonly evidence?: readonly string[];
+  /** Kinds of what the name gives away. */
+  readonly secrets?: readonly string[];
 }
 
 export interface Found {
@@ -60,6 +62,8 @@ export interface Filter {
   readonly rule?: string;
   readonly qtype?: string;
   readonly rcode?: string;
+  /** A kind (`card`), a mark (`(secret:card:1a2b3c4d)`) or its eight digits. */
+  readonly secret?: string;
   /** Milliseconds since 1970: not before, and before. */
   readonly sinceMs?: number;
   readonly untilMs?: number;
@@ -195,17 +199,30 @@ function nextHit(octets: Buffer, needles: { readonly text: Buffer; at: number }[
 }
 
 /** The texts most likely to be rare of which every passing line contains one; none: every line has to be looked at. */
-function needlesOf({ name, client, rule, verdict, notes }: Filter): Buffer[] {
+function needlesOf({ name, client, rule, verdict, secret, notes }: Filter): Buffer[] {
   if (notes === 'only') return [Buffer.from('{"type":"')];
   if (notes === 'also') return [];
   if (name !== undefined) {
     const plain = canonical(name.replace(/^[*+]\./, ''));
     return [Buffer.from(`${name.startsWith('*.') ? '.' : ''}${jsonText(plain).slice(1)}`)];
   }
+  if (secret !== undefined) return [Buffer.from(MARK_DIGITS.test(secret) ? secret : ',"secrets":[')];
   if (client !== undefined) return [client].flat().map((text) => Buffer.from(`"client":${jsonText(text)}`));
   if (rule !== undefined) return [Buffer.from(`"rule":${jsonText(rule)}`)];
   if (verdict !== undefined) return [Buffer.from(`"verdict":${jsonText(verdict)}`)];
   return [];
+}
+
+/** The keyed hash of a mark. */
+const MARK_DIGITS = /^[0-9a-f]{8}$/;
+
+/** Whether a record holds a secret of this kind, or with this mark: in its name, its answers, or what could not be read. */
+function secretPredicate(secret: string | undefined): (record: AuditRecord) => boolean {
+  if (secret === undefined) return () => true;
+  const isDigits = MARK_DIGITS.test(secret);
+  if (!isDigits && !secret.startsWith('(')) return (record) => record.secrets?.includes(secret) === true;
+  const text = isDigits ? `:${secret})` : secret;
+  return (record) => JSON.stringify(record).includes(text);
 }
 
 const canonical = (name: string): string => (name === '.' ? name : name.replace(/\.$/, '')).toLowerCase();
@@ -215,6 +232,7 @@ export function predicateOf(filter: Filter): (record: AuditRecord) => boolean {
   const { group, verdict, rule, sinceMs, untilMs, notes } = filter;
   const clients = filter.client === undefined ? null : new Set([filter.client].flat());
   const isNamed = namePredicate(filter.name);
+  const holdsSecret = secretPredicate(filter.secret);
   const qtype = filter.qtype?.toUpperCase();
   const rcode = filter.rcode?.toUpperCase();
   return (record) => {
@@ -229,7 +247,8 @@ export function predicateOf(filter: Filter): (record: AuditRecord) => boolean {
       (verdict === undefined || record.verdict === verdict) &&
       (rule === undefined || record.rule === rule) &&
       (qtype === undefined || record.qtype === qtype) &&
-      (rcode === undefined || record.rcode === rcode)
+      (rcode === undefined || record.rcode === rcode) &&
+      holdsSecret(record)
     );
   };
 }

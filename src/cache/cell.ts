@@ -57,6 +57,8 @@ export class Cell implements Answer {
   /** The part of an audit line that is alike at every hit, and the ending (`query/outcome.ts`) it was made for. */
   tail: Uint8Array | null = null;
   tailOf: object | null = null;
+  /** What its name gives away, as the query path knows it. */
+  finding: object | null = null;
   /** Not an answer but the memory of a failure. */
   failure: StoredFailure | null = null;
   /** How often it was served. */

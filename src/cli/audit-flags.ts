@@ -26,6 +26,7 @@ export interface FilterFlags {
   readonly rule?: string;
   readonly type?: string;
   readonly rcode?: string;
+  readonly secret?: string;
   readonly since?: number;
   readonly until?: number;
   readonly notes?: boolean;
@@ -45,12 +46,16 @@ export const withFilters = (command: Command): Command =>
     .option('-r, --rule <rule>', 'id of the rule, as base/allow/3')
     .option('-t, --type <type>', 'query type', readType)
     .option('--rcode <rcode>', 'response code, as NXDOMAIN')
+    .option(
+      '--secret <kind>',
+      'names that gave away a card, jwt, …; or a mark that "audit secret-hash" prints',
+    )
     .option('--since <time>', 'not before: 2026-01-31T12:00:00Z, or 15m, 6h, 7d ago', readTime)
     .option('--until <time>', 'before, written likewise', readTime)
     .option('--notes', 'records of the log about itself as well (gap, recovered, …)');
 
 export function filterOf(directory: string, flags: FilterFlags): Filter {
-  const { name, group, verdict, rule, type, rcode, since, until, notes } = flags;
+  const { name, group, verdict, rule, type, rcode, secret, since, until, notes } = flags;
   return {
     ...(name === undefined ? {} : { name }),
     ...(flags.client === undefined ? {} : { client: clientTexts(directory, flags.client, flags.pseudonyms) }),
@@ -59,6 +64,7 @@ export function filterOf(directory: string, flags: FilterFlags): Filter {
     ...(rule === undefined ? {} : { rule }),
     ...(type === undefined ? {} : { qtype: type }),
     ...(rcode === undefined ? {} : { rcode }),
+    ...(secret === undefined ? {} : { secret }),
     ...(since === undefined ? {} : { sinceMs: since }),
     ...(until === undefined ? {} : { untilMs: until }),
     ...(notes === true ? { notes: 'also' as const } : {}),

@@ -5,6 +5,7 @@ import { exportCommand } from './audit-export.ts';
 import { indexCommand } from './audit-index.ts';
 import { checkProofCommand, proveCommand } from './audit-prove.ts';
 import { queryLogCommand } from './audit-query.ts';
+import { secretHashCommand } from './audit-secret-hash.ts';
 import { statsCommand } from './audit-stats.ts';
 import { tailCommand } from './audit-tail.ts';
 import { verifyCommand } from './audit-verify.ts';
@@ -16,6 +17,7 @@ export function auditCommand(): Command {
     .addCommand(tailCommand())
     .addCommand(queryLogCommand())
     .addCommand(statsCommand())
+    .addCommand(secretHashCommand())
     .addCommand(exportCommand())
     .addCommand(compressCommand())
     .addCommand(indexCommand())

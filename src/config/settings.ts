@@ -181,6 +181,11 @@ const Cache = z
     ttlMin: duration('0s', 'No answer is kept, or shown to clients, for less. Above 0 fewer repeats leave.', {
       most: '1h',
     }),
+    ttlMinStrict: duration(
+      '1m',
+      'The same for names under the strict profile, while the detector is on: negative answers too, whatever their SOA says.',
+      { most: '1h' },
+    ),
     ttlMax: duration('1d', 'No answer is kept for longer.', { least: '1s', most: '7d' }),
     negativeTtlMax: duration('1h', 'No negative answer (RFC 2308) is kept for longer.', { most: '3h' }),
     failureTtl: duration(
@@ -205,12 +210,11 @@ const Cache = z
       .meta({ description: 'Stale answers.' }),
   })
   .superRefine((cache, context) => {
-    if (cache.ttlMin <= cache.ttlMax) return;
-    context.addIssue({
-      code: 'custom',
-      path: ['ttlMin'],
-      message: 'ttlMin is above ttlMax; write the smaller time here',
-    });
+    for (const field of ['ttlMin', 'ttlMinStrict'] as const) {
+      if (cache[field] <= cache.ttlMax) continue;
+      const message = `${field} is above ttlMax; write the smaller time here`;
+      context.addIssue({ code: 'custom', path: [field], message });
+    }
   });
 
 const Audit = z
@@ -255,6 +259,10 @@ const Audit = z
     clients: z.enum(['keep', 'truncate', 'pseudonymise']).default('keep').meta({
       description:
         'Client addresses in entries: keep them; truncate to /24 and /56; or pseudonymise with a keyed hash.',
+    }),
+    secrets: z.enum(['redact', 'keep']).default('redact').meta({
+      description:
+        'Keys, tokens, card numbers, IBANs and mail addresses inside names: redact puts a mark with a keyed hash in their place, keep leaves them.',
     }),
     pseudonymKeyFile: path(
       'File with a key of the pseudonyms that does not change, at least 32 octets. For `clients: pseudonymise`; this or `pseudonyms.rotate`.',
@@ -386,6 +394,10 @@ const Detect = z.strictObject({
     .enum(['deny', 'report'])
     .default('deny')
     .meta({ description: 'What an alarm does: deny the names of that zone to that client, or only report.' }),
+  secrets: z.enum(['alert', 'block', 'off']).default('alert').meta({
+    description:
+      'Names with a key, token, card number, IBAN or mail address inside: alert counts them and writes a line to the log; block denies them as well, but for rules with `profile: off`.',
+  }),
   stateDirectory: path('Where budgets and history are kept over a restart.').default('var/detect'),
   memory: size('64MiB', 'Memory for clients and zones.', { least: '1MiB', most: '16GiB' }),
 });

@@ -1,19 +1,18 @@
 /** What an alarm says to people: what was counted against which bound, what had left before, what is known of the zone. */
-import { nameText, type Question } from '../wire/index.ts';
 import type { Content } from './content.ts';
 import type { AlarmRule, Charge } from './contract.ts';
 import { LEFT_QUERIES_MAX } from './memory.ts';
 import type { Zones } from './zones.ts';
 
+/** `name`, `zone`: as they may be written. */
 export function countedSentence(
   rule: AlarmRule,
-  question: Question,
+  name: string,
   content: Content,
   score: number,
   limit: number,
   zone: string,
 ): string {
-  const name = nameText(question.name);
   if (rule === 'download') {
     return `Answers below ${zone} in types that carry free text brought ${Math.round(score)} octets within an hour; ${Math.round(limit)} are ordinary. Last: ${name}.`;
   }

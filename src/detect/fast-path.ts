@@ -61,6 +61,8 @@ export interface FastPathOptions {
   readonly memory?: DetectMemory;
   /** Replaces the shipped table of known services. */
   readonly services?: readonly Service[];
+  /** How names and zones are written into evidence; default: as they are. */
+  readonly nameText?: (name: Uint8Array, at?: number) => string;
 }
 
 export interface FastPathCounters {
@@ -119,7 +121,10 @@ export class FastPath {
   #pairB = 0;
   #zoneLabel = 0;
 
+  readonly #nameText: (name: Uint8Array, at?: number) => string;
+
   constructor(options: FastPathOptions) {
+    this.#nameText = options.nameText ?? nameText;
     const memory = options.memory ?? createDetectMemory();
     this.#zones = new Zones(options.seed, options.services);
     this.#content = new Content(new Seen(memory.seen), options.seed, (hash) => this.#zones.standingOf(hash));
@@ -273,7 +278,7 @@ export class FastPath {
 
   /** Presentation form of the zone that the last `check` or `observe` of this question held to account. */
   zoneText(question: Question): string {
-    return nameText(
+    return this.#nameText(
       question.name,
       question.labelAt[Math.min(question.labelCount, Math.max(0, this.#zoneLabel))],
     );
@@ -429,7 +434,7 @@ export class FastPath {
     this.charge.denied = true;
     const until = asBlock(now + BLOCK_SECONDS);
     const pairs = this.#pairs.ints;
-    const zone = nameText(question.name, question.labelAt[Math.max(0, this.#zoneLabel)]);
+    const zone = this.#nameText(question.name, question.labelAt[Math.max(0, this.#zoneLabel)]);
     const alarm: Alarm = {
       rule,
       scope: 'client+domain',
@@ -438,7 +443,7 @@ export class FastPath {
       limitBits: limit,
       untilMs: until * 1000,
       evidence: [
-        countedSentence(rule, question, this.#content, score, limit, zone),
+        countedSentence(rule, this.#nameText(question.name), this.#content, score, limit, zone),
         leftSentence(pairs[pair + PAIR.LEFT], zone),
         standingSentence(this.charge, this.#zones, zone),
       ],
@@ -463,7 +468,7 @@ export class FastPath {
     const known = this.#alarms.get(key);
     if (known !== undefined) return known;
     const question = this.#question;
-    const zone = nameText(question.name, question.labelAt[Math.max(0, this.#zoneLabel)]);
+    const zone = this.#nameText(question.name, question.labelAt[Math.max(0, this.#zoneLabel)]);
     const alarm: Alarm = {
       rule: scope === 'domain' ? 'domain' : scope === 'client' ? 'client' : 'burst',
       scope,

@@ -15,5 +15,5 @@ export { createFastPath, type FastPath, type FastPathOptions } from './fast-path
 export { HOLD_SECONDS_MAX, LIMITS } from './limits.ts';
 export { createDetectMemory, type DetectMemory, type MemoryOptions } from './memory.ts';
 export { SERVICES, type Service } from './profiles/services.ts';
-export { findSecrets, type Secret, type SecretKind } from './secrets.ts';
+export { findSecrets, findSecretsInText, type Secret, type SecretKind } from './secrets.ts';
 export { createSlowView, type SlowState, type SlowView, type SlowViewOptions } from './slow-view.ts';

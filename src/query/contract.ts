@@ -1,4 +1,5 @@
 /** What the path needs of the rooms that it must not know: the detector and the upstreams are handed in. */
+import type { Redaction } from '../audit/contract.ts';
 import type { Upstreams } from '../upstream/contract.ts';
 import type { Question } from '../wire/index.ts';
 
@@ -47,6 +48,39 @@ export const NO_DETECTOR: Detector = {
   check: () => null,
   holds: () => false,
   observe: () => undefined,
+};
+
+/** What a name gives away. Made for the few names that do. */
+export interface Finding {
+  readonly kinds: readonly string[];
+  /** What the audit writes in place of the name. */
+  readonly redaction: Redaction;
+}
+
+/** Looks for secrets and personal data in names, and keeps them out of what is written. */
+export interface SecretWatch {
+  /** The name at `at` of `octets`: uncompressed, in the case of the query where there is one. */
+  examine(octets: Uint8Array, at: number): Finding | null;
+  /** The same for octets in which no question can be read: `marks` stand for them. Null when they may be written. */
+  examineUnreadable(octets: Uint8Array): (Finding & { readonly marks: string | null }) | null;
+  /** Rdata in words, redacted: what it says of names, and the rest where it repeats what the question gave away. */
+  redactRdata(type: number, text: string, asked: Finding | null): string;
+  /** A query with a finding has ended. `group` is null when it was not looked up. */
+  note(
+    finding: Finding,
+    client: Uint8Array,
+    clientLength: number,
+    group: string | null,
+    isDenied: boolean,
+  ): void;
+}
+
+/** For installations that neither look for secrets nor redact them. */
+export const NO_SECRETS: SecretWatch = {
+  examine: () => null,
+  examineUnreadable: () => null,
+  redactRdata: (_type, text) => text,
+  note: () => undefined,
 };
 
 export interface Clock {

@@ -9,6 +9,7 @@ import {
   skipName,
   typeName,
 } from '../wire/index.ts';
+import type { Finding, SecretWatch } from './contract.ts';
 
 const ANSWERS_MAX = 16;
 const record = new RecordPlace();
@@ -16,7 +17,12 @@ const record = new RecordPlace();
 const message = new Uint8Array(0x10000 + NAME_LENGTH_MAX);
 
 /** `A 192.0.2.1`, `CNAME example.net`, … for the first 16 records of the answer section. */
-export function answerTexts(answer: Answer, questionEnd: number): string[] {
+export function answerTexts(
+  answer: Answer,
+  questionEnd: number,
+  secrets: SecretWatch,
+  finding: Finding | null,
+): string[] {
   const texts: string[] = [];
   const end = questionEnd + answer.body.length;
   if (end > message.length) return texts;
@@ -26,7 +32,8 @@ export function answerTexts(answer: Answer, questionEnd: number): string[] {
     if (at === MALFORMED) break;
     if (record.type === Rrtype.RRSIG) continue;
     const rdata = message.subarray(record.rdataAt, record.rdataAt + record.rdataLength);
-    texts.push(`${typeName(record.type)} ${rdataText(record.type, rdata)}`);
+    const text = secrets.redactRdata(record.type, rdataText(record.type, rdata), finding);
+    texts.push(`${typeName(record.type)} ${text}`);
   }
   return texts;
 }

@@ -6,8 +6,8 @@
 import type { AuditLog, Entry } from '../audit/index.ts';
 import { At, type Counters } from '../metrics/index.ts';
 import type { DatagramSocket } from '../net/index.ts';
-import { TC } from '../wire/index.ts';
-import type { Clock } from './contract.ts';
+import { HEADER_LENGTH, TC } from '../wire/index.ts';
+import type { Clock, Finding, SecretWatch } from './contract.ts';
 import type { Ending } from './outcome.ts';
 import { type Query, TRANSPORT_NAMES } from './query.ts';
 import { respondEmpty } from './respond.ts';
@@ -18,6 +18,7 @@ export class Exit {
   readonly #audit: AuditLog;
   readonly #counters: Counters;
   readonly #clock: Clock;
+  readonly #secrets: SecretWatch;
   /** Octets of responses to streams that wait for the end of the turn. */
   heldOctets = 0;
   readonly #entry: Entry;
@@ -26,8 +27,9 @@ export class Exit {
   readonly #spare: Query[][] = [];
   readonly #touched: DatagramSocket[] = [];
 
-  constructor(audit: AuditLog, counters: Counters, clock: Clock) {
+  constructor(audit: AuditLog, counters: Counters, clock: Clock, secrets: SecretWatch) {
     this.#audit = audit;
+    this.#secrets = secrets;
     this.#counters = counters;
     this.#clock = clock;
     this.#entry = {
@@ -48,6 +50,7 @@ export class Exit {
       outcome: new Uint8Array(0),
       detail: null,
       tail: null,
+      redaction: null,
     };
   }
 
@@ -71,7 +74,29 @@ export class Exit {
     entry.outcome = ending.audit;
     entry.detail = detail;
     entry.tail = null;
+    // Here, so that no branch can forget it.
+    const finding = this.examine(query, name, nameLength);
+    entry.redaction = finding === null ? null : finding.redaction;
+    if (finding !== null) this.#noteFinding(query, finding, ending);
     this.#append(query, ending, cached);
+  }
+
+  /** What the name of a query gives away: looked at once, and in the case in which it was asked. */
+  examine(query: Query, name: Uint8Array, nameLength: number): Finding | null {
+    if (query.finding !== undefined) return query.finding;
+    if (nameLength === 0) return null;
+    // A question whose name is compressed has its octets elsewhere, and its case is lost.
+    const isPlain = query.questionEnd - HEADER_LENGTH - 4 === nameLength;
+    query.finding = isPlain
+      ? this.#secrets.examine(query.octets, HEADER_LENGTH)
+      : this.#secrets.examine(name, 0);
+    return query.finding;
+  }
+
+  #noteFinding(query: Query, finding: Finding, ending: Ending): void {
+    const { client, clientLength, group, site } = query;
+    const name = group < 0 ? null : site.groups[group].description.name;
+    this.#secrets.note(finding, client, clientLength, name, ending.response !== null);
   }
 
   /** The same for a response that is served again and again: `tail` says what is alike each time. */
@@ -81,7 +106,13 @@ export class Exit {
   }
 
   /** The part of an entry that is alike each time a cell is served. */
-  renderTail(query: Query, ending: Ending, name: Uint8Array, detail: Uint8Array | null): Uint8Array {
+  renderTail(
+    query: Query,
+    ending: Ending,
+    name: Uint8Array,
+    detail: Uint8Array | null,
+    finding: Finding | null,
+  ): Uint8Array {
     const entry = this.#entry;
     entry.name = name;
     entry.nameLength = name.length;
@@ -90,6 +121,7 @@ export class Exit {
     entry.outcome = ending.audit;
     entry.detail = detail;
     entry.tail = null;
+    entry.redaction = finding === null ? null : finding.redaction;
     return this.#audit.renderTail(entry);
   }
 

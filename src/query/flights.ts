@@ -7,6 +7,7 @@
 import type { Answer } from '../answer/index.ts';
 import type { Cell } from '../cache/index.ts';
 import { type Question, sameOctets } from '../wire/index.ts';
+import type { Finding } from './contract.ts';
 import type { Query } from './query.ts';
 import { Shares } from './shares.ts';
 import type { Site } from './site.ts';
@@ -31,6 +32,8 @@ export class Flight {
   /** Chain so far, when it was cut at a name of another pool. */
   prefix: Answer | null = null;
   restarts = 0;
+  /** What its name gives away, in the case of a query that shows it. */
+  finding: Finding | null;
   /** Where it is counted, in `Flights`. */
   narrowShare = 0;
   wideShare = 0;
@@ -53,6 +56,7 @@ export class Flight {
     this.startedAtMs = nowMs;
     this.pool = pool;
     this.firstPool = pool;
+    this.finding = query.finding ?? null;
   }
 
   addWaiting(query: Query): void {

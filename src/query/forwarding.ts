@@ -7,10 +7,18 @@ import type { AuditLog } from '../audit/index.ts';
 import { Cell, type ResponseCache, type StoredFailure } from '../cache/index.ts';
 import { At, type Counters } from '../metrics/index.ts';
 import type { DenyResponse, Policy, Verdict } from '../policy/index.ts';
-import { Ede, edeOption, Question, Rcode, rcodeName } from '../wire/index.ts';
+import { Ede, edeOption, Question, Rcode, Rrtype, rcodeName } from '../wire/index.ts';
 import type { AliasJudge, BlockedAlias } from './alias.ts';
 import { clampTtls } from './clamp.ts';
-import type { Asker, Clock, Detector, PathUpstreams, UpstreamFailure } from './contract.ts';
+import type {
+  Asker,
+  Clock,
+  Detector,
+  Finding,
+  PathUpstreams,
+  SecretWatch,
+  UpstreamFailure,
+} from './contract.ts';
 import type { Cookies } from './cookie.ts';
 import { writeDenial } from './denial.ts';
 import { answerTexts } from './describe.ts';
@@ -54,6 +62,7 @@ export class Forwarding {
   readonly #counters: Counters;
   readonly #upstreams: PathUpstreams;
   readonly #detector: Detector;
+  readonly #secrets: SecretWatch;
   readonly #clock: Clock;
   readonly #limits: PathLimits;
   readonly #exit: Exit;
@@ -81,6 +90,7 @@ export class Forwarding {
     this.#counters = options.counters;
     this.#upstreams = options.upstreams;
     this.#detector = options.detector;
+    this.#secrets = options.secrets;
     this.#clock = options.clock;
     this.#limits = options.limits;
     this.#onBug = options.onBug;
@@ -102,6 +112,7 @@ export class Forwarding {
     let flight = this.#flights.find(question, variant, query.site);
     if (flight !== null) {
       this.#counters.columns[At.coalesced]++;
+      flight.finding ??= query.finding ?? null;
     } else {
       if (this.#isFull(query, question, pool)) return;
       flight = new Flight(question, variant, query, pool, query.arrivedAtMs);
@@ -146,7 +157,8 @@ export class Forwarding {
     const group = query.site.groups[query.group];
     if (!answer.complete) return this.#leaveLocalZone(query, question, group, answer);
     const fits = respondAnswer(query, answer, 0, true, null, this.#cookie(query));
-    const texts = answerTexts(answer, 12 + question.length + 4);
+    const finding = this.#exit.examine(query, question.name, question.length);
+    const texts = answerTexts(answer, 12 + question.length + 4, this.#secrets, finding);
     const detail = fits ? this.#audit.renderDetail({ answers: texts }) : null;
     this.#exit.finish(query, group.outcome('local'), question.name, question.length, detail, false);
   }
@@ -337,10 +349,10 @@ export class Forwarding {
     ) {
       return this.#fail(flight, 'upstreamRcode', server, rcodeName(answer.rcode), answer);
     }
-    const ttlSeconds = clampTtls(answer, this.#limits);
+    const ttlSeconds = clampTtls(answer, this.#limits, profileOf(verdict));
     const nowMs = this.#clock.nowMs();
     const detail = this.#audit.renderDetail({
-      answers: answerTexts(answer, 12 + question.length + 4),
+      answers: answerTexts(answer, 12 + question.length + 4, this.#secrets, flight.finding),
       upstream: server,
     });
     if (ttlSeconds > 0 && flight.variant >= 0) {
@@ -352,6 +364,7 @@ export class Forwarding {
         ttlSeconds,
         judgedBy: policy.generation,
       });
+      cell.finding = flight.finding;
       this.#cache.store(question, cell);
     }
     // Rules may have ended while the upstream was asked; then the verdict of now holds.
@@ -362,7 +375,14 @@ export class Forwarding {
       else writeDenial(query, ending, this.#cookie(query));
       if (query.evidence !== null && mayAnswer) {
         const evidence = this.#audit.renderDetail({ upstream: server, evidence: query.evidence });
-        this.#exit.finish(query, group.tunnelEnding, question.name, question.length, evidence, false);
+        this.#exit.finish(
+          query,
+          group.observed(query.observedCause),
+          question.name,
+          question.length,
+          evidence,
+          false,
+        );
       } else {
         this.#exit.finish(query, ending, question.name, question.length, mayAnswer ? detail : null, false);
       }
@@ -395,7 +415,8 @@ export class Forwarding {
 
   #denyAnswer(flight: Flight, group: GroupView, blocked: BlockedAlias): void {
     const response: DenyResponse = blocked.rule?.answer ?? group.description.answer;
-    const why = `${blocked.why} (by way of ${blocked.target})`;
+    const target = this.#secrets.redactRdata(Rrtype.CNAME, blocked.target, flight.finding);
+    const why = `${blocked.why} (by way of ${target})`;
     const ending = denyEnding(group.description, 'answer', blocked.rule, response, this.#audit, why);
     for (let query = this.#takeNext(flight); query !== null; query = this.#takeNext(flight)) {
       writeDenial(query, ending, this.#cookie(query));
@@ -477,7 +498,7 @@ export class Forwarding {
     respondAnswer(query, cell, STALE_TTL_SECONDS, false, held ?? stale, this.#cookie(query));
     this.#counters.columns[held === null ? At.cacheHitsStale : At.cacheHitsHeld]++;
     const detail = this.#audit.renderDetail({
-      answers: answerTexts(cell, 12 + question.length + 4),
+      answers: answerTexts(cell, 12 + question.length + 4, this.#secrets, cell.finding as Finding | null),
       upstream: cell.server,
       evidence: [
         held === null
@@ -506,6 +527,8 @@ export class Forwarding {
     if (query === null) return null;
     flight.waiting = query.nextInFlight;
     this.#stopWaiting(query);
+    // The same name in lower case: its Base64 cannot be read, and says nearly as much.
+    if (query.finding === null) query.finding = flight.finding;
     this.#atHand = query;
     return query;
   }

@@ -163,7 +163,10 @@ const RCODE_OF_RESPONSE = {
   drop: -1,
 } as const;
 
-const CAUSE_TEXT: Record<DenyCause | 'answer' | 'tunnel', string> = {
+/** Causes of the rules, and those of what is found in answers and names. */
+type AnyDenyCause = DenyCause | 'answer' | 'tunnel' | 'secret';
+
+const CAUSE_TEXT: Record<AnyDenyCause, string> = {
   'not-listed': 'not on the allow list',
   denied: 'denied',
   type: 'this type is not allowed for this name',
@@ -172,12 +175,13 @@ const CAUSE_TEXT: Record<DenyCause | 'answer' | 'tunnel', string> = {
   ancestor: 'only names below this one are on the allow list',
   answer: 'the answer leads to a denied name',
   tunnel: 'the names look like a data channel',
+  secret: 'a secret or personal data stands in the name',
 };
 
 /** A denied query. The extended error says why, which rule, and whom to ask (RFC 8914 code 15). */
 export function denyEnding(
   group: { readonly name: string; readonly contact: string | null },
-  cause: DenyCause | 'answer' | 'tunnel',
+  cause: AnyDenyCause,
   rule: RuleDescription | null,
   response: DenyResponse,
   audit: AuditLog,

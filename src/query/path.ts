@@ -6,7 +6,7 @@
  *                          └─ waits for an upstream → resume ─▶ exit
  *
  * - Policy before cache: a shared cell must not tell one group what only another may ask.
- * - Detector before upstream: in a tunnel the name is the payload, and once forwarded it has left.
+ * - Detector before upstream: in a tunnel the name is the payload, and once forwarded it has left. Likewise secrets.
  * - Answer judged before it is stored or sent.
  */
 import type { AuditLog } from '../audit/index.ts';
@@ -18,7 +18,7 @@ import type { Verdict } from '../policy/index.ts';
 import { HEADER_LENGTH, isResponse, Question, Rrtype } from '../wire/index.ts';
 import { AliasJudge } from './alias.ts';
 import type { TtlBounds } from './clamp.ts';
-import type { Clock, Detector, DetectorProfile, PathUpstreams } from './contract.ts';
+import type { Clock, Detector, DetectorProfile, Finding, PathUpstreams, SecretWatch } from './contract.ts';
 import { Cookies } from './cookie.ts';
 import { writeDenial } from './denial.ts';
 import { answerTexts } from './describe.ts';
@@ -58,6 +58,7 @@ export interface PathOptions {
   readonly counters: Counters;
   readonly upstreams: PathUpstreams;
   readonly detector: Detector;
+  readonly secrets: SecretWatch;
   readonly clock: Clock;
   readonly limits: PathLimits;
   /** Limits responses over UDP; null for no limit. */
@@ -88,6 +89,7 @@ export class QueryPath {
   readonly #counters: Counters;
   readonly #upstreams: PathUpstreams;
   readonly #detector: Detector;
+  readonly #secrets: SecretWatch;
   readonly #clock: Clock;
   readonly #onBug: (error: unknown) => void;
   readonly #rateLimit: RateLimit | null;
@@ -107,13 +109,14 @@ export class QueryPath {
     this.#counters = options.counters;
     this.#upstreams = options.upstreams;
     this.#detector = options.detector;
+    this.#secrets = options.secrets;
     this.#clock = options.clock;
     this.#onBug = options.onBug;
     this.#rateLimit = options.rateLimit;
     this.#question = new Question(options.hashSeed);
     this.#reader = new QuestionReader(options.limits.udpSize);
     this.#cookies = new Cookies(options.cookieSecret);
-    this.#exit = new Exit(options.audit, options.counters, options.clock);
+    this.#exit = new Exit(options.audit, options.counters, options.clock, options.secrets);
     this.#aliases = new AliasJudge(options.hashSeed);
     this.#forwarding = new Forwarding(options, this.#exit, this.#aliases, this.#cookies, () =>
       this.#endTurnSoon(),
@@ -249,6 +252,13 @@ export class QueryPath {
     if (cell !== undefined && this.#serve(query, group, verdict, cell)) return;
 
     const profile = profileOf(verdict);
+    const finding = this.#exit.examine(query, question.name, question.length);
+    if (finding !== null && group.onSecret !== null && profile !== 'off') {
+      const evidence = [`The name holds: ${finding.kinds.join(', ')}.`];
+      if (group.onSecret === 'deny') return this.#stop(query, group.denial('secret'), evidence);
+      query.evidence = evidence;
+      query.observedCause = 'secret';
+    }
     if (
       cell !== undefined &&
       profile !== 'off' &&
@@ -262,8 +272,9 @@ export class QueryPath {
         ? null
         : this.#detector.check(question, query.client, query.clientLength, profile, this.#exit.wallMs);
     if (alarm !== null) {
-      if (group.denyTunnels) return this.#stop(query, group, alarm.evidence);
+      if (group.denyTunnels) return this.#stop(query, group.denial('tunnel'), alarm.evidence);
       query.evidence = alarm.evidence;
+      query.observedCause = 'tunnel';
     }
 
     this.#counters.columns[At.cacheMisses]++;
@@ -331,16 +342,19 @@ export class QueryPath {
     respondCell(query, cell, ageSeconds, this.#cookie(query));
     const ending = group.ending(verdict);
     if (cell.tail === null || cell.tailOf !== ending) {
-      cell.tail = this.#exit.renderTail(query, ending, cell.name, this.#describe(cell, query.questionEnd));
+      const finding =
+        (cell.finding as Finding | null) ?? this.#exit.examine(query, cell.name, cell.nameLength);
+      const detail = this.#describe(cell, query.questionEnd, finding);
+      cell.tail = this.#exit.renderTail(query, ending, cell.name, detail, finding);
       cell.tailOf = ending;
     }
     this.#exit.finishAgain(query, ending, cell.tail);
     return true;
   }
 
-  #describe(cell: Cell, questionEnd: number): Uint8Array {
+  #describe(cell: Cell, questionEnd: number, finding: Finding | null): Uint8Array {
     return this.#audit.renderDetail({
-      answers: answerTexts(cell, questionEnd),
+      answers: answerTexts(cell, questionEnd, this.#secrets, finding),
       upstream: cell.server,
     });
   }
@@ -353,9 +367,9 @@ export class QueryPath {
     this.#finishDenied(query, group.ending(verdict), null);
   }
 
-  /** The detector's denial: the same answer as any other, the evidence in the audit. */
-  #stop(query: Query, group: GroupView, evidence: readonly string[]): void {
-    this.#finishDenied(query, group.tunnelDenial, this.#audit.renderDetail({ evidence }));
+  /** Denied for what the name says: the same answer as any other, the evidence in the audit. */
+  #stop(query: Query, ending: Ending, evidence: readonly string[]): void {
+    this.#finishDenied(query, ending, this.#audit.renderDetail({ evidence }));
   }
 
   #finishDenied(query: Query, ending: Ending, detail: Uint8Array | null): void {
@@ -375,7 +389,7 @@ export class QueryPath {
   /** Ends a query with an empty response. */
   #end(query: Query, ending: Ending): void {
     const hasName = query.questionEnd > HEADER_LENGTH;
-    const detail = hasName ? null : this.#reader.describeUnreadable(query, this.#audit);
+    const detail = hasName ? null : this.#reader.describeUnreadable(query, this.#audit, this.#secrets);
     respondEmpty(query, ending.rcode, ending.ede, this.#cookie(query));
     this.#exit.finish(query, ending, this.#question.name, hasName ? this.#question.length : 0, detail, false);
   }

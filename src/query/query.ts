@@ -7,6 +7,7 @@
 import type { StreamMessage } from '../listen/contract.ts';
 import type { Datagram, DatagramSocket } from '../net/index.ts';
 import { CD, messageId, RD } from '../wire/index.ts';
+import type { Finding } from './contract.ts';
 import type { Flight, WaitingList } from './flights.ts';
 import { giveLarge } from './large.ts';
 import type { ClientQueue } from './pending.ts';
@@ -61,6 +62,10 @@ export class Query {
   group = -1;
   /** What the detector found, where the group only wants it recorded; null otherwise. */
   evidence: readonly string[] | null = null;
+  /** What would have denied it there. */
+  observedCause: 'tunnel' | 'secret' = 'tunnel';
+  /** What its name gives away; undefined until it was looked at. What the cache answers never is. */
+  finding: Finding | null | undefined = undefined;
 
   /** Rcode of the response, −1 when none is sent. */
   rcode = -1;
@@ -130,6 +135,7 @@ export class Query {
     this.cookieLength = 0;
     this.group = -1;
     this.evidence = null;
+    this.finding = undefined;
     this.rcode = -1;
     this.nextInFlight = null;
   }

@@ -19,6 +19,7 @@ import {
   Rrtype,
   skipName,
 } from '../wire/index.ts';
+import type { SecretWatch } from './contract.ts';
 import type { OutcomeName } from './outcome.ts';
 import type { Query } from './query.ts';
 
@@ -90,8 +91,13 @@ export class QuestionReader {
   }
 
   /** The first octets of a query without a readable question, and a digest of the whole, for its entry: before the response is written over it. */
-  describeUnreadable(query: Query, audit: AuditLog): Uint8Array {
+  describeUnreadable(query: Query, audit: AuditLog, secrets: SecretWatch): Uint8Array {
     const octets = query.octets.subarray(0, query.length);
+    const finding = secrets.examineUnreadable(octets);
+    query.finding = finding;
+    // The digest goes as well: without a key, numbers of cards could be tried until one fits.
+    if (finding !== null && finding.marks !== null)
+      return audit.renderDetail({ raw: { redacted: finding.marks } });
     const sha256 = createHash('sha256').update(octets).digest('hex');
     const hex = Buffer.from(octets.subarray(0, RAW_LENGTH_MAX)).toString('hex');
     return audit.renderDetail({ raw: { hex, sha256 } });

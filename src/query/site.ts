@@ -11,6 +11,8 @@ export interface SiteLimits {
   readonly forwarderDeadlineMs: number;
   /** What alarms of the detector do in groups that enforce; groups that observe only record them. */
   readonly denyTunnels: boolean;
+  /** Names that give something away are denied in groups that enforce; groups that observe only record it. */
+  readonly denySecrets: boolean;
 }
 
 /** One group of a site: its endings are made when they are first needed, one for each verdict. */
@@ -20,9 +22,10 @@ export class GroupView {
   readonly view: number;
   readonly deadlineMs: number;
   readonly denyTunnels: boolean;
+  /** What a name that gives something away meets here; null: nothing but its entry. */
+  readonly onSecret: 'deny' | 'observe' | null;
   readonly #audit: AuditLog;
-  #tunnelEnding: Ending | null = null;
-  #tunnelDenial: Ending | null = null;
+  readonly #byCause = new Map<string, Ending>();
   #lastVerdict: Verdict | null = null;
   #lastEnding: Ending | null = null;
   readonly #byVerdict = new Map<Verdict, Ending>();
@@ -33,19 +36,29 @@ export class GroupView {
     this.view = view;
     this.deadlineMs = description.forwarder ? limits.forwarderDeadlineMs : limits.clientDeadlineMs;
     this.denyTunnels = limits.denyTunnels && description.mode === 'enforce';
+    this.onSecret = limits.denySecrets ? (description.mode === 'enforce' ? 'deny' : 'observe') : null;
     this.#audit = audit;
   }
 
-  /** An answered query that the detector would have stopped. */
-  get tunnelEnding(): Ending {
-    this.#tunnelEnding ??= allowEnding(this.description.name, null, 'tunnel', this.#audit);
-    return this.#tunnelEnding;
+  /** An answered query that would have been stopped for what its name says. */
+  observed(cause: 'tunnel' | 'secret'): Ending {
+    return this.#kept(`observe ${cause}`, () => allowEnding(this.description.name, null, cause, this.#audit));
   }
 
-  /** A query that the detector stops. */
-  get tunnelDenial(): Ending {
-    this.#tunnelDenial ??= denyEnding(this.description, 'tunnel', null, this.description.answer, this.#audit);
-    return this.#tunnelDenial;
+  /** A query that is stopped for what its name says. */
+  denial(cause: 'tunnel' | 'secret'): Ending {
+    return this.#kept(`deny ${cause}`, () =>
+      denyEnding(this.description, cause, null, this.description.answer, this.#audit),
+    );
+  }
+
+  #kept(key: string, make: () => Ending): Ending {
+    let ending = this.#byCause.get(key);
+    if (ending === undefined) {
+      ending = make();
+      this.#byCause.set(key, ending);
+    }
+    return ending;
   }
 
   /** How a query with this verdict ends when nothing else stops it. */

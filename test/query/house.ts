@@ -22,6 +22,7 @@ import {
   Site,
   type UpstreamFailure,
 } from '../../src/query/index.ts';
+import { watchSecrets } from '../../src/secrets.ts';
 import type { UpstreamQuestion } from '../../src/upstream/contract.ts';
 import { nameOctets, nameText, putU16, rcodeName, typeName, typeOf } from '../../src/wire/index.ts';
 
@@ -35,6 +36,7 @@ export interface HeardEntry extends Partial<OutcomeFields>, DetailFields {
   readonly rcode: string | null;
   readonly cached: boolean;
   readonly client: string;
+  readonly secrets?: readonly string[];
 }
 
 export interface Asked {
@@ -112,7 +114,8 @@ class MemoryAudit implements AuditLog {
     return {
       ...parse(entry.outcome),
       ...parse(entry.detail),
-      qname: entry.nameLength === 0 ? null : nameText(entry.name),
+      ...(entry.redaction === null ? {} : parse(asObject(entry.redaction.members))),
+      qname: entry.nameLength === 0 ? null : qnameOf(entry),
       qtype: typeName(entry.qtype),
       rcode: entry.rcode === -1 ? null : rcodeName(entry.rcode),
       cached: entry.cached,
@@ -271,12 +274,21 @@ export function replyOctets(name: string, type: string, reply: ReplyText): Uint8
   ]);
 }
 
+const asObject = (members: Uint8Array): Uint8Array =>
+  Buffer.from(`{${Buffer.from(members).toString('utf8').slice(1)}}`);
+
+const qnameOf = ({ name, redaction }: Entry): string =>
+  redaction?.qname == null
+    ? nameText(name)
+    : (JSON.parse(`"${Buffer.from(redaction.qname).toString('utf8')}"`) as string);
+
 export interface HouseOptions {
   readonly limits?: Partial<PathLimits>;
   readonly detector?: Detector;
   readonly rateLimit?: RateLimit;
   readonly slots?: number;
   readonly startMs?: number;
+  readonly secrets?: { readonly redacts?: boolean; readonly block?: boolean };
 }
 
 export class House {
@@ -286,6 +298,8 @@ export class House {
   readonly counters = openCounters(createCounters());
   readonly cache = new ResponseCache(8 << 20);
   readonly bugs: unknown[] = [];
+  /** What the log was told of secrets. */
+  readonly told: object[] = [];
   readonly path: QueryPath;
   nowMs = 1000;
   wallMs: number;
@@ -293,9 +307,11 @@ export class House {
   readonly #views = new Map<string, number>();
   #generation = 0;
   readonly #limits: PathLimits;
+  readonly #denySecrets: boolean;
 
   constructor(policy: string, options: HouseOptions = {}) {
     this.wallMs = options.startMs ?? Date.parse('2026-11-21T12:00:00Z');
+    this.#denySecrets = options.secrets?.block ?? false;
     this.#limits = {
       udpSize: 1232,
       pendingPerClient: 200,
@@ -309,6 +325,8 @@ export class House {
       staleSeconds: 0,
       staleAfterMs: 1800,
       ttlMinSeconds: 0,
+      ttlMinStrictSeconds: 60,
+      defaultProfile: 'default',
       ttlMaxSeconds: 86_400,
       negativeTtlMaxSeconds: 3600,
       ...options.limits,
@@ -321,6 +339,14 @@ export class House {
       counters: this.counters,
       upstreams: { pool: (name) => this.#pool(name), flush: () => undefined },
       detector: options.detector ?? NO_DETECTOR,
+      secrets: watchSecrets({
+        tells: true,
+        redacts: options.secrets?.redacts ?? true,
+        key: new Uint8Array(32).fill(9),
+        clients: { mode: 'keep' },
+        counters: this.counters,
+        log: (fields) => this.told.push(fields),
+      }),
       clock: { nowMs: () => this.nowMs, wallMs: () => this.wallMs },
       limits: this.#limits,
       rateLimit: options.rateLimit ?? null,
@@ -414,6 +440,7 @@ export class House {
         clientDeadlineMs: this.#limits.clientDeadlineMs,
         forwarderDeadlineMs: 1800,
         denyTunnels: true,
+        denySecrets: this.#denySecrets,
       };
       return new Site(compiled.policy, viewOf, limits, this.audit);
     } finally {
