@@ -36,6 +36,7 @@ import {
 import { openEngine } from './net/index.ts';
 import { type LoadedPolicy, loadPolicy } from './policy-loading.ts';
 import { openRedactionKey } from './redaction-key.ts';
+import { Shipper } from './shipper-thread.ts';
 import type { AuditState, FromWorker, Listening, ToWorker, WorkerStart } from './thread-messages.ts';
 import type { UpstreamServerState } from './upstream/index.ts';
 import type { ShownVerdict } from './verdicts.ts';
@@ -48,6 +49,8 @@ const RESTART_WINDOW_MS = 60_000;
 const DRAIN_MS = 5000;
 /** How long the last checkpoints may take to leave. */
 const CHECKPOINT_MS = 2000;
+/** How long receivers of the audit are given to take the rest when the service ends. */
+const SHIP_DRAIN_MS = 2000;
 
 /** A data thread as the control thread sees it. */
 interface DataThread {
@@ -95,6 +98,7 @@ export class Service {
   /** Kept over restarts together with what the detector learnt under it. */
   readonly #hashSeed: number;
   readonly #detection: Detection | null;
+  readonly #shipper: Shipper | null;
   readonly #cookieSecret = new Uint8Array(randomBytes(16));
   #rateTable: SharedArrayBuffer | null = null;
   readonly #ticketKeys = new Uint8Array(randomBytes(48));
@@ -119,6 +123,7 @@ export class Service {
     this.#detection = detect.enabled
       ? new Detection(detect.stateDirectory, this.#log, () => this.#reconnectDetector())
       : null;
+    this.#shipper = this.#createShipper();
     this.#hashSeed = this.#detection?.seed ?? randomBytes(4).readInt32LE(0);
     this.#checkpoints = carryCheckpoints(options.settings, this.#log);
     this.#exposition = createExposition({
@@ -126,11 +131,11 @@ export class Service {
       upstreams: () => this.#threads.flatMap(({ upstreams }) => upstreams),
       policy: () => this.#policySample(),
       build: this.#build(),
-      more: checkpointFamilies(this.#checkpoints),
+      more: [...checkpointFamilies(this.#checkpoints), ...(this.#shipper?.families() ?? [])],
     });
     this.#stop = createStop({
       lameDuckMs: options.lameDuckMs,
-      drainMs: DRAIN_MS + CHECKPOINT_MS + 1000,
+      drainMs: DRAIN_MS + CHECKPOINT_MS + 1000 + (this.#shipper === null ? 0 : SHIP_DRAIN_MS + 1000),
       drain: () => this.#drain(),
       log: this.#log,
     });
@@ -175,6 +180,8 @@ export class Service {
       });
     }
     const [first, ...others] = this.#threads;
+    // Before anything is written: a sink that is new begins with what comes from now on.
+    await this.#shipper?.start();
     // The first binds the ports, also those that the kernel chooses; the others share them.
     await this.#run(first, this.#options.firstThread);
     this.#detection?.begin();
@@ -434,6 +441,23 @@ export class Service {
     thread.thread?.postMessage(message);
   }
 
+  #createShipper(): Shipper | null {
+    const { ship: sinks, audit } = this.#options.settings;
+    if (sinks.length === 0) return null;
+    return new Shipper({
+      directory: audit.directory,
+      sinks,
+      version: VERSION,
+      log: this.#log,
+      onLoss: ({ sink, worker, from, to, count, why }) => {
+        // A worker that is gone, or one of fewer than before, leaves it to the first.
+        const thread = this.#threads[worker]?.thread == null ? this.#threads[0] : this.#threads[worker];
+        const members = { sink, log: worker, from, to, count, why };
+        if (thread !== undefined) this.#tell(thread, { kind: 'note', type: 'unshipped', members });
+      },
+    });
+  }
+
   #reconnectDetector(): void {
     for (const { thread } of this.#threads) {
       const port = this.#detection?.connect();
@@ -450,8 +474,11 @@ export class Service {
     );
     for (const thread of this.#threads) this.#tell(thread, { kind: 'stop', graceMs: DRAIN_MS });
     await Promise.all(ended);
-    await this.#checkpoints.close(CHECKPOINT_MS);
-    await this.#detection?.close();
+    await Promise.all([
+      this.#checkpoints.close(CHECKPOINT_MS),
+      this.#detection?.close(),
+      this.#shipper?.close(SHIP_DRAIN_MS),
+    ]);
     await this.#control?.close(500);
   }
 
@@ -459,6 +486,7 @@ export class Service {
     return {
       alive: () => this.#threads.every(({ thread }) => thread !== null),
       healthy: () => this.#threads.every(({ audit, thread }) => audit.healthy && thread !== null),
+      degraded: () => this.#shipper?.degraded() ?? [],
       unready: () => this.#unready(),
       state: () => this.#state(),
       reload: () => this.reload(),
@@ -492,6 +520,7 @@ export class Service {
       policy: { generation: compiled.generation, files, rules: ruleCount, groups: policy.groups },
       verdicts: this.#verdicts(),
       checkpoints: this.#checkpoints.states,
+      ship: this.#shipper?.list() ?? [],
       workers: this.#threads.map(({ worker, ready, generation, audit, engine, upstreams }) => ({
         worker,
         ready,

@@ -33,6 +33,8 @@ export type ToWorker =
   | { readonly kind: 'policy'; readonly compiled: CompiledPolicy }
   | { readonly kind: 'certificates'; readonly certificates: Certificates }
   | { readonly kind: 'detector'; readonly port: MessagePort }
+  /** The audit is to say this of itself. */
+  | { readonly kind: 'note'; readonly type: string; readonly members: Readonly<Record<string, unknown>> }
   /** Stop listening, answer what is in flight for at most `graceMs`, close the audit, exit. */
   | { readonly kind: 'stop'; readonly graceMs: number };
 

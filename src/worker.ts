@@ -218,6 +218,9 @@ class DataThread {
       case 'detector':
         this.#detector?.reconnect(message.port);
         return;
+      case 'note':
+        this.#audit.note(message.type, message.members);
+        return;
       case 'stop':
         void this.#stop(message.graceMs);
     }

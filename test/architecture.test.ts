@@ -31,7 +31,9 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   query: ['wire', 'net', 'metrics', 'policy', 'cache', 'answer', 'audit', 'upstream', 'listen'],
   // Reports about what the audit holds, for people outside.
   evidence: ['wire', 'config', 'policy', 'audit'],
-  cli: ['wire', 'config', 'policy', 'detect', 'audit', 'control', 'evidence'],
+  // The audit on its way to other systems; settings of sinks as types.
+  ship: ['wire', 'config', 'audit'],
+  cli: ['wire', 'config', 'policy', 'detect', 'audit', 'control', 'evidence', 'ship'],
 };
 
 /** Rooms that are pure: no socket, file, timer or clock of their own; time arrives as an argument. */

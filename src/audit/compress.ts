@@ -13,6 +13,7 @@ export type Compression = 'gzip' | 'zstd';
 
 interface Zstd {
   createZstdCompress?(): zlib.Gzip;
+  createZstdDecompress?(): zlib.Gunzip;
   zstdDecompressSync?(octets: Uint8Array): Buffer;
 }
 const zstd = zlib as Zstd;
@@ -29,6 +30,22 @@ export function decompress(file: string, octets: Buffer): Buffer {
     );
   }
   return zstd.zstdDecompressSync(octets);
+}
+
+/** The octets of a compressed segment in pieces, so that none is held whole in memory. Fails in words. */
+export async function* openDecompressed(path: string): AsyncGenerator<Buffer, void> {
+  const engine = path.endsWith('.gz') ? zlib.createGunzip() : zstd.createZstdDecompress?.();
+  if (engine === undefined) {
+    throw new Error(`${path} is compressed with Zstandard; use Node 22.15 or newer, or run "unzstd" on it`);
+  }
+  const file = createReadStream(path);
+  file.on('error', (error) => engine.destroy(error));
+  try {
+    yield* file.pipe(engine) as AsyncIterable<Buffer>;
+  } finally {
+    file.destroy();
+    engine.destroy();
+  }
 }
 
 /**

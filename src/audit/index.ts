@@ -20,9 +20,19 @@ export { AuditDamaged } from './recover.ts';
 export function openAudit(options: AuditOptions): AuditLog {
   return new WorkerLog(settingsOf(options));
 }
-export { type Compression, compressSegments, hasZstd } from './compress.ts';
+export { type Compression, compressSegments, hasZstd, openDecompressed } from './compress.ts';
+export {
+  type Cursor,
+  confirmedSize,
+  dismissReader,
+  heldSegments,
+  type Place,
+  readCursor,
+  readerNames,
+  writeCursor,
+} from './cursor.ts';
 export { EXPORT_FORMATS, type ExportFormat } from './export.ts';
-export { plainText } from './json-text.ts';
+export { jsonText, plainText } from './json-text.ts';
 export { hasIndex, writeIndex } from './name-index.ts';
 export {
   type ConsistencyProof,
@@ -35,6 +45,7 @@ export {
 } from './proof.ts';
 export {
   type AuditRecord,
+  beganMs,
   type Filter,
   type Found,
   parseLine,
@@ -44,6 +55,7 @@ export {
   segmentNames,
 } from './read.ts';
 export type { Retention } from './retention.ts';
+export { readSegmentName, type SegmentName } from './segment.ts';
 export { AuditStats, type Tally } from './stats.ts';
 export { verifyAudit } from './verify.ts';
 export type { AuditReport, Fault, LeafPlace, VerifyOptions, WorkerReport } from './verify-report.ts';

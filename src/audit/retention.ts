@@ -4,6 +4,7 @@
  */
 import { statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { heldSegments } from './cursor.ts';
 import { indexName } from './name-index.ts';
 import { beganMs, segmentNames } from './read.ts';
 import { readSegmentName, type SegmentName } from './segment.ts';
@@ -22,7 +23,7 @@ export interface Retirement {
   readonly why: string;
 }
 
-/** What of worker `worker` is to go; null when nothing is. The newest segment always stays. */
+/** What of worker `worker` is to go; null when nothing is. The newest segment always stays, and what a reader still needs. */
 export function dueForRetirement(
   directory: string,
   worker: number,
@@ -31,8 +32,9 @@ export function dueForRetirement(
 ): Retirement | null {
   const names = segmentNames(directory);
   const own = names.filter((name) => name.worker === worker);
-  const isOld = (_: SegmentName, i: number): boolean =>
-    i + 1 < own.length && beganMs(own[i + 1]) < nowMs - ageMs;
+  const held = heldSegments(directory).get(worker) ?? Number.POSITIVE_INFINITY;
+  const isOld = ({ number }: SegmentName, i: number): boolean =>
+    number < held && i + 1 < own.length && beganMs(own[i + 1]) < nowMs - ageMs;
   const old = own.filter(isOld);
   const sizes = new Map(names.map(({ file }) => [file, statSync(join(directory, file)).size]));
   let total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
@@ -45,7 +47,7 @@ export function dueForRetirement(
   for (const name of rest) {
     if (total <= octets) break;
     total -= sizes.get(name.file) ?? 0;
-    if (name.worker === worker && name !== own[own.length - 1]) crowded.push(name);
+    if (name.worker === worker && name.number < held && name !== own[own.length - 1]) crowded.push(name);
   }
   const going = [...old, ...crowded].sort((left, right) => left.number - right.number);
   const last = going.at(-1);

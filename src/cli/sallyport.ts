@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   verdicts: async () => (await import('./verdicts.ts')).verdictsCommand(),
   release: async () => (await import('./verdicts.ts')).releaseCommand(),
   audit: async () => (await import('./audit.ts')).auditCommand(),
+  ship: async () => (await import('./ship.ts')).shipCommand(),
   evidence: async () => (await import('./evidence.ts')).evidenceCommand(),
   demo: async () => (await import('./demo.ts')).demoCommand(),
   version: async () => versionCommand(),

@@ -2,10 +2,9 @@
  * `sallyport verdicts` and `sallyport release`: what the tunnel detector of a running Sallyport holds, and ending it by
  * hand. Both ask its HTTP server, whose address and token stand in the settings.
  */
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import type { Settings } from '../config/index.ts';
-import { readSettings, type SettingsFlags } from './settings-flags.ts';
+import { askServer, EXIT_NOTHING_HELD } from './ask-server.ts';
+import type { SettingsFlags } from './settings-flags.ts';
 
 interface Flags extends SettingsFlags {
   readonly json?: boolean;
@@ -31,10 +30,6 @@ interface Released {
   readonly zone: string | null;
 }
 
-/** Nothing was held, as opposed to a mistake in the arguments (2) or a server that cannot be asked (1). */
-const EXIT_NOTHING_HELD = 3;
-const TIMEOUT_MS = 5000;
-
 export const verdictsCommand = (): Command =>
   asking(new Command('verdicts'))
     .description('list what the tunnel detector of a running Sallyport found, the newest first')
@@ -55,7 +50,7 @@ function asking(command: Command): Command {
 }
 
 async function list(flags: Flags): Promise<void> {
-  const answer = await ask(flags, '/api/verdicts', null);
+  const answer = await askServer(flags, '/api/verdicts', null);
   if (answer === null) return;
   const { verdicts } = answer.body as { verdicts: readonly Verdict[] };
   if (flags.json) console.log(JSON.stringify(verdicts, null, 2));
@@ -70,7 +65,7 @@ async function release(flags: Flags): Promise<void> {
     process.exitCode = 2;
     return;
   }
-  const answer = await ask(flags, '/api/release', { client, zone });
+  const answer = await askServer(flags, '/api/release', { client, zone });
   if (answer === null) return;
   const { released, stillHeld } = answer.body as Record<'released' | 'stillHeld', readonly Released[]>;
   if (flags.json) console.log(JSON.stringify(answer.body, null, 2));
@@ -91,65 +86,4 @@ function describe(verdict: Verdict): string {
     `          since ${since}, until ${until}`,
     ...evidence.map((sentence) => `          ${sentence}`),
   ].join('\n');
-}
-
-/** The answer as JSON; null after what went wrong was printed and the exit code set. */
-async function ask(flags: Flags, path: string, body: object | null): Promise<{ body: unknown } | null> {
-  const settings = readSettings(flags, flags.json);
-  if (settings === null) return null;
-  const server = serverOf(settings);
-  const fail = (why: string, exitCode = 1): null => {
-    console.error(why);
-    process.exitCode = exitCode;
-    return null;
-  };
-  if (!settings.http.enabled)
-    return fail('HTTP is switched off in the settings (http.enabled), so nobody can be asked; switch it on');
-  let token: string | null;
-  try {
-    token = readToken(settings);
-  } catch (error) {
-    return fail(`the token cannot be read (http.tokenFile): ${(error as Error).message}`);
-  }
-  let response: Response;
-  let answer: unknown;
-  try {
-    response = await fetch(`${server}${path}`, {
-      method: body === null ? 'GET' : 'POST',
-      headers: {
-        'content-type': 'application/json',
-        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-      },
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-      ...(body === null ? {} : { body: JSON.stringify(body) }),
-    });
-    answer = await response.json();
-  } catch (error) {
-    const { cause, message } = error as Error;
-    const why = cause instanceof Error ? cause.message : message;
-    return fail(`no Sallyport answers at ${server} (${why}); is it running? Name its address with --http`);
-  }
-  if (response.ok) return { body: answer };
-  const { error = 'no reason given' } = (answer ?? {}) as { error?: string };
-  if (response.status === 401)
-    return fail(
-      `${server} asks for another token: set http.token or http.tokenFile as in the server's settings`,
-    );
-  if (response.status === 404) return fail(error, EXIT_NOTHING_HELD);
-  return fail(
-    response.status === 400 ? error : `${server}: ${response.status}, ${error}`,
-    response.status === 400 ? 2 : 1,
-  );
-}
-
-/** Whoever listens everywhere is asked on loopback. */
-function serverOf({ http }: Settings): string {
-  const { host, port } = http.listen;
-  const asked = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return `http://${asked.includes(':') ? `[${asked}]` : asked}:${port}`;
-}
-
-function readToken({ http }: Settings): string | null {
-  if (http.tokenFile !== undefined) return readFileSync(http.tokenFile, 'utf8').trim();
-  return http.token ?? null;
 }

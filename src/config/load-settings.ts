@@ -45,7 +45,7 @@ export function loadSettings(
 
   const parsed = Settings.safeParse(written);
   if (!parsed.success) {
-    for (const found of shapeFaults(parsed.error.issues, written, (path) => keysAt(SCHEMA, path))) {
+    for (const found of shapeFaults(parsed.error.issues, written, (path) => keysAt(SCHEMA, path, written))) {
       const override = overrides.findLast(({ path }) => startsWith(found.path, path));
       faults.push(
         override === undefined
@@ -123,6 +123,13 @@ const FILE_SETTINGS: readonly Path[] = [
   ['audit', 'checkpoints', '*', 'file'],
   ['audit', 'checkpoints', '*', 'caFile'],
   ['audit', 'checkpoints', '*', 'tokenFile'],
+  ['ship', '*', 'socket'],
+  ['ship', '*', 'caFile'],
+  ['ship', '*', 'certificate'],
+  ['ship', '*', 'key'],
+  ['ship', '*', 'password', 'file'],
+  ['ship', '*', 'sasl', 'password', 'file'],
+  ['ship', '*', 'headers', '*', 'file'],
   ['detect', 'stateDirectory'],
 ];
 

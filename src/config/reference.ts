@@ -21,7 +21,8 @@ const MADE = '<!-- Made by `npm run generate` from the schemas in src/config; do
 
 function settingsPage(schema: JsonSchema): string {
   const sections = Object.entries(schema.properties ?? {});
-  const single = sections.filter(([, inner]) => inner.type !== 'object');
+  const single = sections.filter(([, inner]) => inner.type !== 'object' && inner.items?.oneOf === undefined);
+  const kinds = sections.filter(([, inner]) => inner.items?.oneOf !== undefined);
   const parts = sections.filter(([, inner]) => inner.type === 'object');
   return (
     [
@@ -40,12 +41,20 @@ function settingsPage(schema: JsonSchema): string {
           leafPaths(inner, []).flatMap((path) => settingRows(path, schemaAt(inner, path))),
         ),
       ]),
+      ...kinds.flatMap(([key, inner]) => [
+        `## ${key}`,
+        `${describe(inner)} A list; what an entry may hold depends on its \`type\`. Lists of this kind stand in the file only.`,
+        ...(inner.items?.oneOf ?? []).flatMap((kind) => [
+          `### ${String(kind.properties?.['type']?.const)}`,
+          fields(kind),
+        ]),
+      ]),
       '## Variables',
       'A variable overrides the file, a flag overrides the variable. Lists are separated by commas; `<POOL>` is the name of a pool in upper case, with `_` for `-`. `SALLYPORT_CONFIG` is the path of the settings file. Variables that Kubernetes makes for services (`SALLYPORT_SERVICE_HOST` and the like) are left alone; any other that begins with `SALLYPORT_` is a fault, because a misspelt one would otherwise be ignored.',
       table(
         ['variable', 'setting'],
         leafPaths(schema, [])
-          .filter((path) => schemaAt(schema, path).items?.type !== 'object')
+          .filter((path) => !isListOfObjects(schemaAt(schema, path)))
           .map((path) => [code(variableName(path)), code(dotted(path))]),
       ),
     ].join('\n\n') + '\n'
@@ -74,6 +83,10 @@ const settingRows = (path: Path, schema: JsonSchema): string[][] => [
     settingRow([...path.slice(0, -1), `${path.at(-1)}[]`, key], inner),
   ),
 ];
+
+/** Such lists stand in the file only: no variable could hold one. */
+const isListOfObjects = ({ items }: JsonSchema): boolean =>
+  items?.type === 'object' || items?.oneOf !== undefined;
 
 function schemaAt(schema: JsonSchema, path: Path): JsonSchema {
   return path.reduce<JsonSchema>(

@@ -13,6 +13,8 @@ export interface JsonSchema {
   readonly propertyNames?: JsonSchema;
   readonly items?: JsonSchema;
   readonly anyOf?: readonly JsonSchema[];
+  /** What zod writes for objects that are told apart by their `type`. */
+  readonly oneOf?: readonly JsonSchema[];
   readonly enum?: readonly unknown[];
   readonly const?: unknown;
   readonly minimum?: number;
@@ -25,10 +27,11 @@ export interface JsonSchema {
 export const jsonSchema = (schema: z.ZodType): JsonSchema =>
   z.toJSONSchema(schema, { io: 'input', reused: 'inline' }) as JsonSchema;
 
-/** The schemas that may hold at a path: several where the document leaves a choice. */
-export function schemasAt(root: JsonSchema, path: Path): JsonSchema[] {
+/** The schemas that may hold at a path: several where the document leaves a choice that `value` does not make. */
+export function schemasAt(root: JsonSchema, path: Path, value?: unknown): JsonSchema[] {
   let current: JsonSchema[] = choices(root);
   for (const step of path) {
+    value = isObject(value) ? value[step] : undefined;
     current = current.flatMap((schema) => {
       const next =
         typeof step === 'number'
@@ -38,15 +41,25 @@ export function schemasAt(root: JsonSchema, path: Path): JsonSchema[] {
             : schema.additionalProperties || undefined;
       return next === undefined ? [] : choices(next);
     });
+    const type = isObject(value) ? value['type'] : undefined;
+    const meant = current.filter(
+      ({ properties }) => type !== undefined && properties?.['type']?.const === type,
+    );
+    if (meant.length > 0) current = meant;
   }
   return current;
 }
 
-/** Keys that may stand at a path, or null when the names are free there. */
-export function keysAt(root: JsonSchema, path: Path): string[] | null {
-  const properties = schemasAt(root, path).flatMap((schema) => Object.keys(schema.properties ?? {}));
-  return properties.length === 0 ? null : properties;
+/** Keys that may stand at a path of `value`, or null when the names are free there. */
+export function keysAt(root: JsonSchema, path: Path, value?: unknown): string[] | null {
+  const properties = schemasAt(root, path, value).flatMap((schema) => Object.keys(schema.properties ?? {}));
+  return properties.length === 0 ? null : [...new Set(properties)];
 }
 
-const choices = (schema: JsonSchema): JsonSchema[] =>
-  schema.anyOf === undefined ? [schema] : schema.anyOf.flatMap(choices);
+const isObject = (value: unknown): value is Record<string | number, unknown> =>
+  typeof value === 'object' && value !== null;
+
+const choices = (schema: JsonSchema): JsonSchema[] => {
+  const inner = schema.anyOf ?? schema.oneOf;
+  return inner === undefined ? [schema] : inner.flatMap(choices);
+};

@@ -7,6 +7,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { Checkpoints } from './checkpoint-settings.ts';
 import { endpoint, isLoopback, upstreamServer } from './endpoint.ts';
+import { Ship } from './ship-settings.ts';
 import { duration, size } from './units.ts';
 
 const flag = (preset: boolean, description: string) => z.boolean().default(preset).meta({ description });
@@ -444,6 +445,9 @@ export const Settings = z
       }),
     cache: Cache.prefault({}).meta({ description: 'Responses that are kept.' }),
     audit: Audit.prefault({}).meta({ description: 'The entry of every query.' }),
+    ship: Ship.default([]).meta({
+      description: 'Receivers to which the audit is shipped (docs/shipping.md); none by default.',
+    }),
     limits: Limits.prefault({}).meta({ description: 'Bounds; every one has a counter in the metrics.' }),
     detect: Detect.prefault({}).meta({ description: 'The tunnel detector.' }),
     log: Log.prefault({}).meta({

@@ -31,8 +31,9 @@ function translate(
   knownKeys: (path: Path) => readonly string[] | null,
 ): ShapeFault[] {
   const path: Path = [...above, ...(issue.path as (string | number)[])];
-  // The token must not be shown, however wrong it is.
-  const written = path.at(-1) === 'token' ? HIDDEN : valueAt(value, path);
+  // A secret must not be shown, however wrong it is.
+  const isSecret = SECRETS.has(String(path.at(-1))) || path.at(-2) === 'headers';
+  const written = isSecret && issue.code !== 'invalid_key' ? HIDDEN : valueAt(value, path);
   const one = (what: string, instead: string, inKey = false): ShapeFault[] => [
     { path, what, instead, inKey },
   ];
@@ -133,6 +134,9 @@ function boundText(issue: BoundIssue): string {
 }
 
 const SHOWN_LENGTH_MAX = 60;
+
+/** Keys whose values are secrets. */
+const SECRETS = new Set(['token', 'password']);
 
 const HIDDEN = Symbol('a value that is secret');
 

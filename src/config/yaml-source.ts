@@ -162,7 +162,7 @@ function child(node: Node | null, step: string | number): Child | null {
 
 const startOf = (node: Node | null): number | null => node?.range?.[0] ?? null;
 
-const SECRET = /\btoken"?'?\s*:/;
+const SECRET = /\b(?:token|password|authorization|x-[\w-]+)["']?\s*:|:\/\/[^/\s]*@/i;
 
 function excerptAt(text: string, lines: LineCounter, line: number): string | null {
   const start = lines.lineStarts[line - 1] ?? 0;

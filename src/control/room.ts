@@ -46,6 +46,8 @@ export interface ControlRoom {
   alive(): boolean;
   /** Whether all is well, the audit included: false is red on a dashboard. */
   healthy(): boolean;
+  /** What is not as it should be while queries are served all the same; empty when all is well. */
+  degraded(): readonly string[];
   /** Parts that are not ready, in words that suit a line of text; empty when queries are welcome. */
   unready(): readonly string[];
   /** Policy, groups, upstreams, workers, audit and version, as JSON will show them. Holds no secrets. */

@@ -2,7 +2,7 @@
  * The HTTP server of the control thread: health, metrics, state, reload and explain.
  *
  *   GET  /livez               200 while the threads run
- *   GET  /healthz /health     200 while all is well, the audit included
+ *   GET  /healthz /health     200 while all is well, the audit included; what is amiss elsewhere stands in the text
  *   GET  /readyz  /ready      200 when queries are welcome, else 503 and what is not ready
  *   GET  /metrics             text exposition format
  *   GET  /api/state           what runs, as JSON
@@ -182,7 +182,11 @@ interface Route {
 
 function createRoutes(room: ControlRoom, log: ControlLog): ReadonlyMap<string, Route> {
   const get = (answer: Route['answer']): Route => ({ method: 'GET', answer });
-  const health = get(() => (room.healthy() ? text(200, 'OK') : text(503, 'not all is well: see /readyz')));
+  const health = get(() => {
+    if (!room.healthy()) return text(503, 'not all is well: see /readyz');
+    const degraded = room.degraded();
+    return text(200, degraded.length === 0 ? 'OK' : `OK, but ${degraded.join('; ')}`);
+  });
   const ready = get(() => {
     const unready = room.unready();
     return unready.length === 0 ? text(200, 'OK') : text(503, unready.join(', '));

@@ -5,5 +5,6 @@ export * from './header.ts';
 export * from './name.ts';
 export * from './octets.ts';
 export * from './question.ts';
+export * from './rdata-octets.ts';
 export * from './rdata-text.ts';
 export * from './record.ts';

@@ -39,6 +39,7 @@ const FAULTY: ReloadResult = {
 const room = {
   alive: () => true,
   healthy: () => true,
+  degraded: () => [],
   unready: (): readonly string[] => [],
   state: (): unknown => ({ version: '0.1.0', groups: ['<script>alert(1)</script>'] }),
   reload: async (): Promise<ReloadResult> => RELOADED,
