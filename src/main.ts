@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
+import type { NoteMembers } from './audit/index.ts';
 import { type Certificates, readCertificates } from './certificates.ts';
 import { carryCheckpoints, checkpointFamilies } from './checkpoint-carrying.ts';
 import type { CheckpointCarriers } from './checkpoints/index.ts';
@@ -51,6 +52,8 @@ const DRAIN_MS = 5000;
 const CHECKPOINT_MS = 2000;
 /** How long receivers of the audit are given to take the rest when the service ends. */
 const SHIP_DRAIN_MS = 2000;
+/** Losses that wait for the audit to be open; each is in the operational log as well. */
+const LOSSES_DUE_MAX = 64;
 
 /** A data thread as the control thread sees it. */
 interface DataThread {
@@ -99,6 +102,8 @@ export class Service {
   readonly #hashSeed: number;
   readonly #detection: Detection | null;
   readonly #shipper: Shipper | null;
+  /** What the audit has to say of shipping once it is open. */
+  readonly #lossesDue: NoteMembers[] = [];
   readonly #cookieSecret = new Uint8Array(randomBytes(16));
   #rateTable: SharedArrayBuffer | null = null;
   readonly #ticketKeys = new Uint8Array(randomBytes(48));
@@ -394,6 +399,7 @@ export class Service {
         thread.engine = message.engine;
         thread.engineReason = message.engineReason;
         thread.generation = this.#loaded.compiled.generation;
+        for (const members of this.#lossesDue.splice(0)) this.#noteLoss(members);
         return;
       case 'policy-in-force':
         thread.generation = message.generation;
@@ -449,13 +455,16 @@ export class Service {
       sinks,
       version: VERSION,
       log: this.#log,
-      onLoss: ({ sink, worker, from, to, count, why }) => {
-        // A worker that is gone, or one of fewer than before, leaves it to the first.
-        const thread = this.#threads[worker]?.thread == null ? this.#threads[0] : this.#threads[worker];
-        const members = { sink, log: worker, from, to, count, why };
-        if (thread !== undefined) this.#tell(thread, { kind: 'note', type: 'unshipped', members });
-      },
+      onLoss: ({ sink, worker, from, to, count, why }) =>
+        this.#noteLoss({ sink, log: worker, from, to, count, why }),
     });
+  }
+
+  /** The audit says itself what will never arrive elsewhere; what is found before a thread can write it waits. */
+  #noteLoss(members: NoteMembers): void {
+    const thread = this.#threads.find(({ ready }) => ready);
+    if (thread !== undefined) this.#tell(thread, { kind: 'note', type: 'unshipped', members });
+    else if (this.#lossesDue.length < LOSSES_DUE_MAX) this.#lossesDue.push(members);
   }
 
   #reconnectDetector(): void {

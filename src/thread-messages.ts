@@ -1,5 +1,6 @@
 /** What the control thread and its workers say to each other. */
 import type { MessagePort } from 'node:worker_threads';
+import type { NoteMembers } from './audit/index.ts';
 import type { Certificates } from './certificates.ts';
 import type { Settings } from './config/index.ts';
 import type { DetectMemory } from './detect/index.ts';
@@ -34,7 +35,7 @@ export type ToWorker =
   | { readonly kind: 'certificates'; readonly certificates: Certificates }
   | { readonly kind: 'detector'; readonly port: MessagePort }
   /** The audit is to say this of itself. */
-  | { readonly kind: 'note'; readonly type: string; readonly members: Readonly<Record<string, unknown>> }
+  | { readonly kind: 'note'; readonly type: string; readonly members: NoteMembers }
   /** Stop listening, answer what is in flight for at most `graceMs`, close the audit, exit. */
   | { readonly kind: 'stop'; readonly graceMs: number };
 

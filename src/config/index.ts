@@ -13,6 +13,12 @@ export {
 export { type LoadedSettings, loadSettings, type SettingsRequest } from './load-settings.ts';
 export { publishedFiles } from './reference.ts';
 export { type PoolSettings, Settings } from './settings.ts';
-export { destinationText, type Receiver, type Secret, type SinkOf, type SinkSettings } from './ship-settings.ts';
+export {
+  destinationText,
+  type Receiver,
+  type Secret,
+  type SinkOf,
+  type SinkSettings,
+} from './ship-settings.ts';
 export { judgeWildcard } from './suffix-guard.ts';
 export type { Milliseconds, Octets } from './units.ts';

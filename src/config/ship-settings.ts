@@ -340,8 +340,7 @@ export type SinkOf<Type extends SinkSettings['type']> = Extract<SinkSettings, { 
 
 /** Where a sink ships to, without secrets. */
 export function destinationText(settings: SinkSettings): string {
-  const at = ({ host, port }: Receiver): string =>
-    `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const at = ({ host, port }: Receiver): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
   switch (settings.type) {
     case 'dnstap':
       return settings.address === undefined ? `unix:${settings.socket}` : `tcp://${at(settings.address)}`;

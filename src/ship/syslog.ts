@@ -72,7 +72,7 @@ export function syslogFormat(settings: SinkOf<'syslog'>): (shipped: ShipRecord) 
     const kind = headerText(record.type ?? 'query', 32);
     const header = `<${head + severityOf(record)}>1 ${record.time} ${host} sallyport ${process.pid} ${kind}`;
     const room = messageMax - header.length - 3;
-    if (format === 'json') return `${header} - ${fit(worker, record, line, room)}`;
+    if (format === 'json') return `${header} - ${shorten(worker, record, line, room)}`;
     return `${header} ${structured(worker, record, enterprise, room)}`;
   };
 }
@@ -87,7 +87,7 @@ function severityOf({ type, verdict, cause }: AuditRecord): number {
 }
 
 /** The line, or, when it is too long, the record with fewer answers and how many were left out. */
-function fit(worker: number, record: AuditRecord, line: string, room: number): string {
+function shorten(worker: number, record: AuditRecord, line: string, room: number): string {
   let text = asciiOnly(line);
   const answers = [...(record.answers ?? [])];
   const evidence = [...(record.evidence ?? [])];
