@@ -1,6 +1,6 @@
 /** The results as a table for people, with ratios and goals. */
 import { type Claim, claim } from './drills/verdict.ts';
-import { RATIO_GOALS, RULE_LOAD_GOAL } from './goals.ts';
+import { RATIO_GOALS, RULE_LOAD_GOAL, STRICT_RATE_GOAL } from './goals.ts';
 import { median } from './median.ts';
 import type { CostResult, CostSample } from './rows/cost.ts';
 import type { RuleLoadResult } from './rows/rule-load.ts';
@@ -10,6 +10,8 @@ const FLAWS_MAX = 0.01;
 
 const costUs = ({ userUs, systemUs }: CostSample): number => userUs + systemUs;
 const medianCost = ({ samples }: CostResult): number => median(samples.map(costUs));
+const medianRate = ({ samples }: CostResult): number =>
+  median(samples.map(({ queriesPerSecond }) => queriesPerSecond));
 
 /** One row: each contender with its medians, spread, and Sallyport's cost as a share of its own. */
 export function costTable(title: string, results: readonly CostResult[]): string {
@@ -49,12 +51,19 @@ export function judge(costs: readonly CostResult[], rules: readonly RuleLoadResu
   const find = (row: string, contender: string): CostResult | undefined =>
     costs.find((result) => result.row === row && result.contender === contender && result.samples.length > 0);
   const claims: Claim[] = [];
-  for (const { row, peer, most } of RATIO_GOALS) {
-    const own = find(row, 'sallyport');
+  for (const { row, own: name = 'sallyport', peer, most } of RATIO_GOALS) {
+    const own = find(row, name);
     const other = find(row, peer);
     if (own === undefined || other === undefined) continue;
     const ratio = medianCost(own) / medianCost(other);
-    claims.push(claim(`${row}: at most ${most} × ${peer}`, ratio.toFixed(2), ratio <= most));
+    const whose = name === 'sallyport' ? '' : `${name} `;
+    claims.push(claim(`${row}: ${whose}at most ${most} × ${peer}`, ratio.toFixed(2), ratio <= most));
+  }
+  const [strict, bounded] = [find('audit-modes', 'strict'), find('audit-modes', 'bounded')];
+  if (strict !== undefined && bounded !== undefined) {
+    const share = medianRate(strict) / medianRate(bounded);
+    const text = `audit-modes: strict answers at least ${STRICT_RATE_GOAL} × as many a second as bounded`;
+    claims.push(claim(text, share.toFixed(2), share >= STRICT_RATE_GOAL));
   }
   for (const result of costs) {
     const flaws = result.samples.map(({ lost, wrong, received }) => (lost + wrong) / Math.max(1, received));

@@ -2,7 +2,7 @@
  * `npm run bench [-- COMMAND …] [--quick] [--rounds N] [--seconds N] [--queries N] [--against CHECKOUT] [--keep]`
  *
  *   (none)   every row of "Numbers to hold"
- *   hits, hits-logged, denials, misses, rules, reload     that row alone
+ *   hits, hits-logged, denials, misses, audit-modes, rules, reload     that row alone
  *   soak     5 million queries with three reloads, one of two upstreams killed
  *   kill     SIGKILL under load, and what the log holds afterwards
  *   flood    10 million random names, and the memory afterwards
@@ -26,7 +26,7 @@ import { type Claim, printClaims } from './drills/verdict.ts';
 import { nameOf } from './load/names.ts';
 import { floor } from './peers/floor.ts';
 import { dnsdist, dnsmasq, translateDenyList, unbound } from './peers/peers.ts';
-import { sallyport, sallyportOf } from './peers/sallyport.ts';
+import { sallyport, sallyportIn, sallyportOf } from './peers/sallyport.ts';
 import { canPin } from './process.ts';
 import { costTable, judge, ruleLoadTable } from './report.ts';
 import { type CostResult, type CostRow, measureCost } from './rows/cost.ts';
@@ -36,7 +36,7 @@ const RULES = 1_000_000;
 const HIT_NAMES = 5000;
 const RESULTS = fileURLToPath(new URL('../../bench/results/', import.meta.url));
 
-const ROWS = ['hits', 'hits-logged', 'denials', 'misses', 'rules', 'reload'];
+const ROWS = ['hits', 'hits-logged', 'denials', 'misses', 'audit-modes', 'rules', 'reload'];
 const DRILLS = ['soak', 'kill', 'flood'];
 
 const { values, positionals } = parseArgs({
@@ -108,6 +108,19 @@ const rowsOf = (denyList: string | null): CostRow[] => [
     logging: false,
     denyList: null,
     contenders: [sallyport, ...before, unbound, dnsdist, dnsmasq],
+  },
+  {
+    id: 'audit-modes',
+    title: 'Answers from cache, by mode of the audit',
+    kind: 'hit',
+    names: HIT_NAMES,
+    window: 64,
+    logging: false,
+    denyList: null,
+    contenders: [
+      ...(['without audit', 'bounded', 'strict', 'open'] as const).map((mode) => sallyportIn(mode)),
+      ...before,
+    ],
   },
 ];
 

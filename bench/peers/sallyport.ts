@@ -6,6 +6,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { AuditMode } from '../../src/audit/index.ts';
 import { KINDS } from '../load/names.ts';
 import { start } from '../process.ts';
 import type { Contender, Setup } from './contender.ts';
@@ -15,15 +16,29 @@ const OWN = fileURLToPath(new URL('../../..', import.meta.url));
 
 export const sallyport = sallyportOf('sallyport', OWN);
 
+/** Keeps no audit at all: see `without-audit/register.ts`. */
+const WITHOUT_AUDIT = ['--import', fileURLToPath(new URL('../without-audit/register.js', import.meta.url))];
+
+/** The same in another mode of the audit, or without it. */
+export const sallyportIn = (mode: AuditMode | 'without audit', checkout = OWN): Contender =>
+  mode === 'without audit'
+    ? sallyportOf(mode, checkout, 'bounded', WITHOUT_AUDIT)
+    : sallyportOf(mode, checkout, mode);
+
 /** The Sallyport of a checkout that was built; another one than this shows what a change did. */
-export function sallyportOf(name: string, checkout: string): Contender {
+export function sallyportOf(
+  name: string,
+  checkout: string,
+  mode: AuditMode = 'bounded',
+  flags: readonly string[] = [],
+): Contender {
   const cli = join(checkout, 'dist/cli/sallyport.js');
   return {
     name,
     missing: () => (existsSync(cli) ? null : `${cli} is not there: run npm run build`),
     start(setup) {
-      writeSallyport(setup);
-      return startSallyport(setup, cli);
+      writeSallyport(setup, mode);
+      return startSallyport(setup, cli, flags);
     },
   };
 }
@@ -34,13 +49,24 @@ export const controlPort = (setup: Setup): number =>
 
 export const auditDirectory = (setup: Setup): string => join(setup.directory, 'audit');
 
-export function startSallyport(setup: Setup, cli: string = join(OWN, 'dist/cli/sallyport.js')) {
-  const command = [process.execPath, cli, 'serve', '--config', join(setup.directory, 'sallyport.yaml')];
+export function startSallyport(
+  setup: Setup,
+  cli: string = join(OWN, 'dist/cli/sallyport.js'),
+  flags: readonly string[] = [],
+) {
+  const command = [
+    process.execPath,
+    ...flags,
+    cli,
+    'serve',
+    '--config',
+    join(setup.directory, 'sallyport.yaml'),
+  ];
   return start(command, setup.core, join(setup.directory, 'output.log'));
 }
 
 /** Writes settings and policy. JSON is YAML too. */
-function writeSallyport(setup: Setup): void {
+function writeSallyport(setup: Setup, mode: AuditMode): void {
   const { directory, port, authorities, denyList } = setup;
   const settings = {
     listen: { addresses: [`127.0.0.1:${port}`] },
@@ -49,7 +75,7 @@ function writeSallyport(setup: Setup): void {
     policies: [join(directory, 'policy.yaml')],
     upstreams: { default: { servers: authorities.map((authority) => `127.0.0.1:${authority}`) } },
     cache: { memory: setup.cacheMemory ?? '256MiB' },
-    audit: { directory: auditDirectory(setup) },
+    audit: { directory: auditDirectory(setup), mode },
     detect: { stateDirectory: join(directory, 'detect') },
     limits: { pendingPerClient: 65_535 },
     log: { level: 'info', format: 'json' },

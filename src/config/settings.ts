@@ -225,9 +225,9 @@ const Audit = z
       description:
         'strict: no answer leaves before its entry is on the disk; bounded: none leaves before its entry is with the kernel, at most 100 ms of entries are not on the disk; open: answers never wait, lost entries are counted.',
     }),
-    segmentSize: size('64MiB', 'A segment is closed when it is this large.', {
+    segmentSize: size('64MiB', 'A segment is closed when it is this large; readers hold one in memory.', {
       least: '64KiB',
-      most: '16GiB',
+      most: '1GiB',
     }),
     segmentAge: duration('1h', 'A segment is closed when it is this old.', { least: '1s', most: '7d' }),
     syncInterval: duration(

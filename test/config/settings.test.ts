@@ -195,6 +195,10 @@ describe('faults', () => {
       text: 'cache: {ttlMax: 3 weeks}',
       says: '1:17 cache.ttlMax: "3 weeks" is not a time with a unit; write for example "1d"',
     },
+    {
+      text: 'audit: {segmentSize: 2GiB}',
+      says: '1:22 audit.segmentSize: 2GiB is too much; write at most 1GiB',
+    },
     { text: 'cache: {ttlMax: 8d}', says: '1:17 cache.ttlMax: 8d is too much; write at most 7d' },
     {
       text: 'cache: {ttlMin: 30m, ttlMax: 10m}',
