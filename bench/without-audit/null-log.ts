@@ -1,7 +1,8 @@
 /** A log that keeps nothing and says yes. */
-import type { AuditCounters, AuditLog } from '../../src/audit/index.ts';
+import type { AuditCounters, AuditLog, LineText } from '../../src/audit/index.ts';
 
 const NOTHING = new Uint8Array(0);
+const NO_TEXT = new Float64Array(1);
 
 export class WorkerLog implements AuditLog {
   readonly healthy = true;
@@ -23,8 +24,8 @@ export class WorkerLog implements AuditLog {
     return NOTHING;
   }
 
-  renderTail(): Uint8Array {
-    return NOTHING;
+  renderTail(): LineText {
+    return NO_TEXT;
   }
 
   append(): void {}

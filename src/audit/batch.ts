@@ -11,6 +11,7 @@ import type { Block } from './block.ts';
 import type { ClientPrivacy } from './client.ts';
 import type { Entry } from './contract.ts';
 import { ENTRY_LENGTH_MAX, LineWriter } from './line.ts';
+import { type LineText, lineTextOf } from './line-text.ts';
 
 export class Batch {
   /** Number of the next record, and of the first that is not where the mode promises. */
@@ -45,13 +46,13 @@ export class Batch {
       return;
     }
     block.beginLine();
-    block.at = this.#writer.write(block.octets, block.at, this.seq++, entry);
+    block.at = this.#writer.write(block, block.at, this.seq++, entry);
     this.open++;
   }
 
-  renderTail(entry: Entry): Uint8Array {
+  renderTail(entry: Entry): LineText {
     const tail = new Uint8Array(entryLengthMax(entry));
-    return tail.slice(0, this.#writer.writeTail(tail, 0, entry));
+    return lineTextOf(tail.subarray(0, this.#writer.writeTail(tail, 0, entry)));
   }
 
   /** Adds a record that is no entry, and commits it. The caller knows that no batch is open. */
@@ -93,5 +94,6 @@ export class Batch {
   }
 }
 
+/** What `append` needs room for at most. */
 const entryLengthMax = ({ outcome, detail, tail }: Entry): number =>
-  ENTRY_LENGTH_MAX + (tail === null ? outcome.length + (detail === null ? 0 : detail.length) : tail.length);
+  ENTRY_LENGTH_MAX + (tail === null ? outcome.length + (detail === null ? 0 : detail.length) : tail[0]);

@@ -1,13 +1,16 @@
 /**
  * The octets of the log since its last block line, in one buffer made at start, and their division into leaves.
  *
- *    1            writtenAt        committedAt         at
- *    │ in the file    │ committed,     │ open batch      │ free …
- *    │                │ not yet there  │                 │
+ *    1             writtenAt        committedAt         at
+ *    │ in the file     │ committed,     │ open batch      │ free …
+ *    │                 │ not yet there  │                 │
  *    └ leaf: 32 lines ┴ …
  *
  * A block is closed by a line that lists the hashes of its leaves; that line is the first of the next block, so every
  * octet of the log lies in exactly one leaf. A leaf ends after every 32nd line of its block, and with the block.
+ *
+ * A leaf is hashed when the last of its lines is in the file and in the processor's cache still. What is hashed makes room:
+ * the buffer in use stays small enough to remain in that cache.
  */
 import { leafHash } from './tree.ts';
 
@@ -16,9 +19,13 @@ export const LEAF_LINES = 32;
 /** The octet before a leaf is borrowed while it is hashed, so the first one stays free. */
 const START = 1;
 const NEWLINE = 10;
+/** Hashed octets are given up when there are so many; what is behind them moves to the front. */
+const GIVEN_UP_LENGTH = 96 * 1024;
 
 export class Block {
   octets: Buffer;
+  /** Of the same octets. */
+  view: DataView;
   /** Behind the last octet. */
   at = START;
   lines = 0;
@@ -26,27 +33,36 @@ export class Block {
   writtenLines = 0;
   committedAt = START;
   committedLines = 0;
+  /** Of whole leaves in the file. */
+  #hashes: Uint8Array[] = [];
+  /** Octets of this block that were given up. */
+  #givenUp = 0;
   readonly #leafAt: number[] = [];
   readonly #lengthMax: number;
 
   constructor(length: number, lengthMax: number) {
     this.octets = Buffer.alloc(length);
+    this.view = viewOf(this.octets);
     this.#lengthMax = lengthMax;
   }
 
   /** Octets of this block that are in the file. */
   get writtenLength(): number {
-    return this.writtenAt - START;
+    return this.#givenUp + this.writtenAt - START;
   }
 
   /** Makes room for a line of `length` octets; false when the block is as large as it may get. */
   hasRoom(length: number): boolean {
     const needed = this.at + length;
-    if (needed <= this.octets.length) return true;
+    return needed <= this.octets.length || this.#grow(needed);
+  }
+
+  #grow(needed: number): boolean {
     if (needed > this.#lengthMax) return false;
     const larger = Buffer.alloc(Math.min(this.#lengthMax, Math.max(needed, this.octets.length * 2)));
     this.octets.copy(larger, 0, 0, this.at);
     this.octets = larger;
+    this.view = viewOf(larger);
     return true;
   }
 
@@ -82,10 +98,11 @@ export class Block {
     this.writtenLines = 1;
   }
 
-  /** What was in the file from `at` on, `lines` lines in, is there no longer. */
-  unwrote(at: number, lines: number): void {
-    this.writtenAt = at;
+  /** Of this block the first `length` octets, `lines` lines, are in the file, and no more. None of them was given up since. */
+  unwrote(length: number, lines: number): void {
+    this.writtenAt = START + length - this.#givenUp;
     this.writtenLines = lines;
+    this.#hashes.length = Math.min(this.#hashes.length, Math.floor(lines / LEAF_LINES));
     this.dropUnwritten();
   }
 
@@ -101,11 +118,37 @@ export class Block {
     this.lines = this.committedLines = this.writtenLines;
   }
 
-  /** Hashes of the leaves of what is in the file. */
+  /** Hashes the leaves that are whole and in the file, and gives their octets up when there are many. */
+  hashWhole(): void {
+    const hashes = this.#hashes;
+    if ((hashes.length + 1) * LEAF_LINES > this.writtenLines) return;
+    while ((hashes.length + 1) * LEAF_LINES <= this.writtenLines) {
+      hashes.push(leafHash(this.octets, this.#leafAt[hashes.length], this.#endOf(hashes.length)));
+    }
+    const hashedAt = this.#endOf(hashes.length - 1);
+    if (hashedAt > GIVEN_UP_LENGTH && this.at === this.writtenAt) this.#giveUp(hashedAt);
+  }
+
+  #endOf(leaf: number): number {
+    return this.lines > (leaf + 1) * LEAF_LINES ? this.#leafAt[leaf + 1] : this.at;
+  }
+
+  /** Moves what lies behind `end` to the front. */
+  #giveUp(end: number): void {
+    const count = end - START;
+    this.octets.copyWithin(START, end, this.at);
+    this.#leafAt[this.#hashes.length] = START;
+    this.at -= count;
+    this.writtenAt = this.committedAt = this.at;
+    this.#givenUp += count;
+  }
+
+  /** Hashes of the leaves of what is in the file; the last may not be whole. */
   leaves(): Uint8Array[] {
-    const leaves: Uint8Array[] = [];
+    const hashes = this.#hashes;
     const count = Math.ceil(this.writtenLines / LEAF_LINES);
-    for (let i = 0; i < count; i++) {
+    const leaves = hashes.slice(0, count);
+    for (let i = leaves.length; i < count; i++) {
       const end = i + 1 < count ? this.#leafAt[i + 1] : this.writtenAt;
       leaves.push(leafHash(this.octets, this.#leafAt[i], end));
     }
@@ -121,6 +164,8 @@ export class Block {
     const committed = this.committedAt - this.writtenAt;
     this.at = this.writtenAt = START;
     this.lines = this.writtenLines = 0;
+    this.#hashes = [];
+    this.#givenUp = 0;
     this.addLine(line);
     this.commit();
     for (let from = 0; from < rest.length; ) {
@@ -132,3 +177,5 @@ export class Block {
     return START + line.length;
   }
 }
+
+const viewOf = ({ buffer, byteOffset, length }: Buffer): DataView => new DataView(buffer, byteOffset, length);

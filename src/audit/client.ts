@@ -9,6 +9,7 @@
  * Text is made once per client and then copied: see `ClientTexts`.
  */
 import { addressTextOf } from '../wire/index.ts';
+import { type LineText, lineTextOf } from './line-text.ts';
 import { type PeriodKey, type PseudonymKeys, pseudonym } from './pseudonyms.ts';
 
 export type ClientPrivacy =
@@ -40,14 +41,14 @@ export function clientText(address: Uint8Array, length: number, privacy: Privacy
 
 const SLOTS = 4096;
 const KEY_LENGTH = 18;
-const NO_TEXT = new Uint8Array(0);
+const NO_TEXT = lineTextOf(new Uint8Array(0));
 
 /**
  * A direct-mapped table from address and transport to the run `,"via":"udp","client":"192.0.2.7","port":`. A client
  * that collides with another is rendered anew; nothing grows.
  */
 export class ClientTexts {
-  readonly #texts: Uint8Array[] = new Array(SLOTS).fill(NO_TEXT);
+  readonly #texts: LineText[] = new Array(SLOTS).fill(NO_TEXT);
   readonly #keys = new Uint8Array(SLOTS * KEY_LENGTH);
   readonly #ring: PseudonymKeys | null;
   #privacy: PrivacyNow;
@@ -86,7 +87,7 @@ export class ClientTexts {
   }
 
   /** The run for this client; `length` is 4 or 16. */
-  find(address: Uint8Array, length: number, via: string): Uint8Array {
+  find(address: Uint8Array, length: number, via: string): LineText {
     // The third letters of udp, tcp, dot and doh differ but for udp and tcp, and there the first do.
     const transport = (via.charCodeAt(0) ^ (via.charCodeAt(2) << 1)) & 0xff;
     let hash = transport;
@@ -104,13 +105,13 @@ export class ClientTexts {
     return true;
   }
 
-  #render(slot: number, transport: number, address: Uint8Array, length: number, via: string): Uint8Array {
+  #render(slot: number, transport: number, address: Uint8Array, length: number, via: string): LineText {
     const key = slot * KEY_LENGTH;
     this.#keys[key] = transport;
     this.#keys[key + 1] = length;
     for (let i = 0; i < length; i++) this.#keys[key + 2 + i] = address[i];
     const client = clientText(address, length, this.#privacy);
-    const text = this.#encoder.encode(`,"via":"${via}","client":"${client}","port":`);
+    const text = lineTextOf(this.#encoder.encode(`,"via":"${via}","client":"${client}","port":`));
     this.#texts[slot] = text;
     return text;
   }

@@ -3,6 +3,8 @@
  * of a batch to the operating system; only then is the batch sent (docs/design.md, promise 2).
  */
 
+import type { LineText } from './line-text.ts';
+
 /** Fields that vary from query to query; one object per worker, filled anew for each. */
 export interface Entry {
   /** Wall clock, milliseconds since 1970. */
@@ -37,7 +39,7 @@ export interface Entry {
    * Everything from the name to the end of the line, made by `renderTail` for a response that is served again and again;
    * null: made from the fields above.
    */
-  tail: Uint8Array | null;
+  tail: LineText | null;
   /** For a name that gives something away, made by `renderRedaction`; null for all others. */
   redaction: Redaction | null;
 }
@@ -83,7 +85,7 @@ export interface AuditLog {
   renderOutcome(fields: OutcomeFields): Uint8Array;
   renderDetail(fields: DetailFields): Uint8Array;
   /** `tail` for entries that are alike in name, type, class, outcome and detail. */
-  renderTail(entry: Entry): Uint8Array;
+  renderTail(entry: Entry): LineText;
   /** Adds one entry to the open batch. Never throws, allocates nothing. */
   append(entry: Entry): void;
   /**

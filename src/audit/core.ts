@@ -136,6 +136,7 @@ export class LogCore {
   afterWrite(): void {
     const { blockRecords, blockLength, wallMs, monotonicMs } = this.settings;
     const { ledger } = this;
+    ledger.block.hashWhole();
     const nowMs = monotonicMs();
     const offsetMs = wallMs() - nowMs;
     if (Math.abs(offsetMs - this.#offsetMs) > CLOCK_STEP_MS) this.#noteClock(offsetMs);

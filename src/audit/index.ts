@@ -6,6 +6,7 @@ import { type AuditOptions, settingsOf } from './options.ts';
 export { type ClientPrivacy, ClientTexts } from './client.ts';
 export type * from './contract.ts';
 export type { Disk } from './disk.ts';
+export type { LineText } from './line-text.ts';
 export { AuditInUse } from './lock.ts';
 export type { AuditMode, AuditOptions } from './options.ts';
 export { renderRedaction } from './outcome.ts';

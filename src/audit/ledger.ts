@@ -44,7 +44,8 @@ export const isFull = (error: NodeJS.ErrnoException): boolean =>
 /** Where the log stood before a write that may have to be undone. */
 export interface Mark {
   readonly octets: number;
-  readonly writtenAt: number;
+  /** Octets and lines of the block that were in the file. */
+  readonly writtenLength: number;
   readonly writtenLines: number;
   readonly announcing: readonly string[] | null;
 }
@@ -413,14 +414,14 @@ export class Ledger {
   }
 
   mark(): Mark {
-    const { writtenAt, writtenLines } = this.block;
-    return { octets: this.#segment!.octets, writtenAt, writtenLines, announcing: this.#announcing };
+    const { writtenLength, writtenLines } = this.block;
+    return { octets: this.#segment!.octets, writtenLength, writtenLines, announcing: this.#announcing };
   }
 
   /** Takes back what was written since `mark`, out of the file as well if that can be had. */
   rollBack(mark: Mark): void {
     this.#segment?.cutTo(mark.octets);
-    this.block.unwrote(mark.writtenAt, mark.writtenLines);
+    this.block.unwrote(mark.writtenLength, mark.writtenLines);
     this.#announcing = mark.announcing;
     this.#checkpoint = this.#unsyncedCheckpoint = null;
   }

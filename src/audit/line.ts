@@ -13,6 +13,7 @@
 import { className, nameText, Rrclass, rcodeName, typeName } from '../wire/index.ts';
 import { type ClientPrivacy, ClientTexts } from './client.ts';
 import type { Entry } from './contract.ts';
+import { CountingText, type LineText, lineTextOf, putLineText, putNumber } from './line-text.ts';
 
 /**
  * Octets that an entry can take at most besides its outcome and detail: about 300 of numbers and texts, 130 of kinds of
@@ -22,9 +23,9 @@ import type { Entry } from './contract.ts';
 export const ENTRY_LENGTH_MAX = 1800;
 
 const encoder = new TextEncoder();
-const SEQ = encoder.encode('{"seq":');
-const ID = encoder.encode(',"id":');
+const ID = lineTextOf(encoder.encode(',"id":'));
 const QNAME = encoder.encode(',"qname":"');
+const NO_TEXT = lineTextOf(new Uint8Array(0));
 const CLOSING_BRACE = 0x7d;
 const NEWLINE = 10;
 
@@ -43,11 +44,18 @@ const TYPES_KEPT = 512;
 /** Rcodes 0 to 4095 (RFC 6891), one more for "no response"; twice, for cached and not. */
 const RCODES = 4097;
 
+/** Octets that lines are written to, and a view of the same. */
+export interface LineRoom {
+  readonly octets: Uint8Array;
+  readonly view: DataView;
+}
+
 export class LineWriter {
   readonly #clients: ClientTexts;
-  readonly #rcodeTexts: (Uint8Array | undefined)[] = new Array(RCODES * 2);
+  readonly #rcodeTexts: (LineText | undefined)[] = new Array(RCODES * 2);
   readonly #typeTexts: (Uint8Array | undefined)[] = new Array(TYPES_KEPT);
-  #clockText = new Uint8Array(0);
+  readonly #seqText = new CountingText('{"seq":');
+  #clockText = NO_TEXT;
   #clockMs = Number.NaN;
   #clockDay = Number.NaN;
   #dayText = '';
@@ -65,19 +73,18 @@ export class LineWriter {
   }
 
   /** Writes one entry at `at` and returns the position behind it. The caller has made sure of room. */
-  write(into: Uint8Array, at: number, seq: number, entry: Entry): number {
-    at = putShort(SEQ, into, at);
-    at = putNumber(into, at, seq);
+  write({ octets, view }: LineRoom, at: number, seq: number, entry: Entry): number {
+    at = this.#seqText.put(view, at, seq);
     if (entry.atMs !== this.#clockMs) this.#renderClock(entry.atMs);
-    at = putText(this.#clockText, into, at);
-    at = putNumber(into, at, entry.latencyUs);
-    at = putText(this.#clients.find(entry.client, entry.clientLength, entry.transport), into, at);
-    at = putNumber(into, at, entry.clientPort);
-    at = putShort(ID, into, at);
-    at = putNumber(into, at, entry.id);
-    at = putText(this.#rcodeText(entry.rcode, entry.cached), into, at);
-    at = putNumber(into, at, entry.size);
-    return entry.tail === null ? this.writeTail(into, at, entry) : putText(entry.tail, into, at);
+    at = putLineText(this.#clockText, view, at);
+    at = putNumber(view, at, entry.latencyUs);
+    at = putLineText(this.#clients.find(entry.client, entry.clientLength, entry.transport), view, at);
+    at = putNumber(view, at, entry.clientPort);
+    at = putLineText(ID, view, at);
+    at = putNumber(view, at, entry.id);
+    at = putLineText(this.#rcodeText(entry.rcode, entry.cached), view, at);
+    at = putNumber(view, at, entry.size);
+    return entry.tail === null ? this.writeTail(octets, at, entry) : putLineText(entry.tail, view, at);
   }
 
   /** The part of a line from the name on. */
@@ -108,12 +115,12 @@ export class LineWriter {
     return text;
   }
 
-  #rcodeText(rcode: number, cached: boolean): Uint8Array {
+  #rcodeText(rcode: number, cached: boolean): LineText {
     const index = (rcode + 1) * 2 + (cached ? 1 : 0);
     const known = this.#rcodeTexts[index];
     if (known !== undefined) return known;
     const word = rcode < 0 ? 'null' : `"${rcodeName(rcode)}"`;
-    const text = encoder.encode(`,"cached":${cached},"rcode":${word},"size":`);
+    const text = lineTextOf(encoder.encode(`,"cached":${cached},"rcode":${word},"size":`));
     if (index >= 0 && index < this.#rcodeTexts.length) this.#rcodeTexts[index] = text;
     return text;
   }
@@ -132,7 +139,7 @@ export class LineWriter {
       `${two(Math.floor(inDay / 3_600_000))}:${two(Math.floor(inDay / 60_000) % 60)}:` +
       `${two(Math.floor(inDay / 1000) % 60)}.${String(inDay % 1000).padStart(3, '0')}`;
     const up = Math.max(0, Math.round(atMs - this.#offsetMs));
-    this.#clockText = encoder.encode(`,"time":"${this.#dayText}${time}Z","up":${up},"us":`);
+    this.#clockText = lineTextOf(encoder.encode(`,"time":"${this.#dayText}${time}Z","up":${up},"us":`));
   }
 }
 
@@ -181,28 +188,4 @@ function putShort(text: Uint8Array, into: Uint8Array, at: number): number {
   const count = text.length;
   for (let i = 0; i < count; i++) into[at + i] = text[i];
   return at + count;
-}
-
-/** Writes a whole number in decimal. Negative numbers and fractions do not occur; they are written as their floor, at least 0. */
-export function putNumber(into: Uint8Array, at: number, value: number): number {
-  if (value >= 1e9) {
-    const high = Math.floor(value / 1e9);
-    at = putNumber(into, at, high);
-    let low = Math.floor(value - high * 1e9) | 0;
-    for (let i = at + 8; i >= at; i--) {
-      const rest = (low / 10) | 0;
-      into[i] = 48 + low - rest * 10;
-      low = rest;
-    }
-    return at + 9;
-  }
-  let rest = value > 0 ? value | 0 : 0;
-  let digits = 1;
-  for (let bound = 10; digits < 10 && rest >= bound; bound *= 10) digits++;
-  for (let i = at + digits - 1; i >= at; i--) {
-    const next = (rest / 10) | 0;
-    into[i] = 48 + rest - next * 10;
-    rest = next;
-  }
-  return at + digits;
 }

@@ -10,6 +10,7 @@ import type { Batch } from './batch.ts';
 import { BoundedMode } from './bounded.ts';
 import type { AuditCounters, AuditLog, DetailFields, Entry, NoteMembers, OutcomeFields } from './contract.ts';
 import { LogCore } from './core.ts';
+import type { LineText } from './line-text.ts';
 import { Lock } from './lock.ts';
 import type { Mode } from './mode.ts';
 import { checkNote } from './notes.ts';
@@ -67,7 +68,7 @@ export class WorkerLog implements AuditLog {
     return renderDetail(fields);
   }
 
-  renderTail(entry: Entry): Uint8Array {
+  renderTail(entry: Entry): LineText {
     return this.#batch.renderTail(entry);
   }
 

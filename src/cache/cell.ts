@@ -55,7 +55,7 @@ export class Cell implements Answer {
   phase = -1;
   verdict: object | null = null;
   /** The part of an audit line that is alike at every hit, and the ending (`query/outcome.ts`) it was made for. */
-  tail: Uint8Array | null = null;
+  tail: Float64Array | null = null;
   tailOf: object | null = null;
   /** What its name gives away, as the query path knows it. */
   finding: object | null = null;

@@ -3,7 +3,7 @@
  * in the outbox until the entries of the batch are kept. Only then is it sent. When they cannot be kept, what was about to
  * be answered is refused instead (docs/design.md, promise 2).
  */
-import type { AuditLog, Entry } from '../audit/index.ts';
+import type { AuditLog, Entry, LineText } from '../audit/index.ts';
 import { At, type Counters } from '../metrics/index.ts';
 import type { DatagramSocket } from '../net/index.ts';
 import { HEADER_LENGTH, TC } from '../wire/index.ts';
@@ -100,7 +100,7 @@ export class Exit {
   }
 
   /** The same for a response that is served again and again: `tail` says what is alike each time. */
-  finishAgain(query: Query, ending: Ending, tail: Uint8Array): void {
+  finishAgain(query: Query, ending: Ending, tail: LineText): void {
     this.#entry.tail = tail;
     this.#append(query, ending, true);
   }
@@ -112,7 +112,7 @@ export class Exit {
     name: Uint8Array,
     detail: Uint8Array | null,
     finding: Finding | null,
-  ): Uint8Array {
+  ): LineText {
     const entry = this.#entry;
     entry.name = name;
     entry.nameLength = name.length;

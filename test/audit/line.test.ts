@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { addressText, clientText } from '../../src/audit/client.ts';
 import { jsonText } from '../../src/audit/json-text.ts';
-import { putName, putNumber, timeText } from '../../src/audit/line.ts';
+import { putName, timeText } from '../../src/audit/line.ts';
+import { CountingText, lineTextOf, OVERRUN, putLineText, putNumber } from '../../src/audit/line-text.ts';
 import { nameText } from '../../src/wire/index.ts';
 import { entriesOf, entryFor, openTest, withDirectory, write } from './fixture.ts';
 
@@ -106,16 +107,44 @@ describe('a reason from a policy', () => {
     }));
 });
 
+/** What `put` has written of a room that was full of other octets. */
+function textFrom(put: (room: DataView, at: number) => number): string {
+  const room = new Uint8Array(4096).fill(0x2e);
+  const end = put(new DataView(room.buffer), 3);
+  expect(room.subarray(0, 3)).toEqual(new Uint8Array(3).fill(0x2e));
+  expect(room.subarray(end + OVERRUN)).toEqual(new Uint8Array(room.length - end - OVERRUN).fill(0x2e));
+  return ascii.decode(room.subarray(3, end));
+}
+
 test('putNumber writes every whole number that JavaScript holds exactly', () => {
+  const numbers = fc.oneof(fc.maxSafeNat(), fc.nat(100_000), fc.nat(10));
   fc.assert(
-    fc.property(fc.oneof(fc.maxSafeNat(), fc.nat(100_000)), (value) => {
-      const into = new Uint8Array(20);
-      expect(ascii.decode(into.subarray(0, putNumber(into, 0, value)))).toBe(String(value));
+    fc.property(numbers, (value) => {
+      expect(textFrom((room, at) => putNumber(room, at, value))).toBe(String(value));
     }),
   );
-  const into = new Uint8Array(20);
-  expect(putNumber(into, 0, -5)).toBe(1);
-  expect(into[0]).toBe(0x30);
+  expect(textFrom((room, at) => putNumber(room, at, -5))).toBe('0');
+});
+
+test('a number that counts up is written right, over every carry and from anywhere', () => {
+  const text = new CountingText('{"seq":');
+  for (const first of [0, 7, 95, 998, 9_999_990, 41, 999_999_999_999_995, 2 ** 53 - 30]) {
+    for (let value = first; value < first + 25; value++) {
+      expect(textFrom((room, at) => text.put(room, at, value))).toBe(`{"seq":${value}`);
+      // Asked again, as after a batch that was taken back.
+      if (value % 11 === 0) expect(textFrom((room, at) => text.put(room, at, value))).toBe(`{"seq":${value}`);
+    }
+  }
+});
+
+test('a text of any length and script is put as it is', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (any) => {
+      const json = jsonText(any);
+      const text = lineTextOf(new TextEncoder().encode(json));
+      expect(textFrom((room, at) => putLineText(text, room, at))).toBe(json);
+    }),
+  );
 });
 
 test('the time of an entry is that of the clock, to the millisecond', () =>

@@ -5,7 +5,15 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AuditCounters, AuditLog, DetailFields, Entry, OutcomeFields } from '../../src/audit/index.ts';
+import type {
+  AuditCounters,
+  AuditLog,
+  DetailFields,
+  Entry,
+  LineText,
+  OutcomeFields,
+} from '../../src/audit/index.ts';
+import { lineTextOf } from '../../src/audit/line-text.ts';
 import { ResponseCache } from '../../src/cache/index.ts';
 import { type ReadMessage, readMessage } from '../../src/cli/read-message.ts';
 import { loadSettings } from '../../src/config/index.ts';
@@ -87,8 +95,8 @@ class MemoryAudit implements AuditLog {
     return Buffer.from(JSON.stringify(fields));
   }
 
-  renderTail(entry: Entry): Uint8Array {
-    return Buffer.from(JSON.stringify(this.#render(entry)));
+  renderTail(entry: Entry): LineText {
+    return lineTextOf(Buffer.from(JSON.stringify(this.#render(entry))));
   }
 
   note(): boolean {
@@ -101,7 +109,7 @@ class MemoryAudit implements AuditLog {
         ? this.#render(entry)
         : {
             ...this.#render({ ...entry, nameLength: 0, outcome: EMPTY, detail: null }),
-            ...JSON.parse(Buffer.from(entry.tail).toString('utf8')),
+            ...JSON.parse(Buffer.from(entry.tail.buffer, 8, entry.tail[0]).toString('utf8')),
             rcode: entry.rcode === -1 ? null : rcodeName(entry.rcode),
             cached: entry.cached,
           },
