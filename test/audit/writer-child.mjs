@@ -59,6 +59,7 @@ function batch({ log, outcome }) {
       outcome,
       detail: null,
       tail: null,
+      redaction: null,
     });
   }
   log.commit((kept) => {
