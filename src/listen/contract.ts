@@ -34,6 +34,8 @@ export interface StreamMessage {
   readonly clientName: string;
   /** True once the connection or HTTP stream is gone: work on it may stop, `respond` then sends nothing. */
   readonly cancelled: boolean;
+  /** How long its connection may rest from now on, milliseconds; −1 where that is HTTP's affair (RFC 7828 section 3.2). */
+  readonly restMs: number;
   /** For the path's own use. Kept from one message of the slot to the next, so that it is made only once. */
   context: unknown;
   /** Sends octets[0 … length). The audit entry is by then written. */

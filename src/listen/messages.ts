@@ -11,6 +11,8 @@ export interface Origin {
   readonly peerLength: 4 | 16;
   readonly peerPort: number;
   readonly clientName: string;
+  /** How long the connection may rest from now on, milliseconds: 0 when it is about to end, −1 when nobody is told. */
+  readonly restMs: number;
   /** The client can no longer be reached. */
   readonly gone: boolean;
   /** Takes a copy of octets[0 … length) and sends it soon. */
@@ -115,6 +117,10 @@ export class Message implements StreamMessage {
 
   get cancelled(): boolean {
     return this.#origin === null || this.#origin.gone;
+  }
+
+  get restMs(): number {
+    return this.#origin === null ? -1 : this.#origin.restMs;
   }
 
   respond(): void {

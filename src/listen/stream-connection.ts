@@ -69,6 +69,10 @@ export class StreamConnection implements Origin, Tracked, Waiter, Closable {
     return this.#gone;
   }
 
+  get restMs(): number {
+    return this.#finishing === null ? this.#hub.limits.idleMs : 0;
+  }
+
   get busy(): boolean {
     return this.#inFlight > 0;
   }

@@ -88,6 +88,8 @@ export const CAUSES = [
   'special-use',
   'any',
   'edns',
+  'signed',
+  'cookie',
   'limit',
   'timeout',
   'unreachable',

@@ -26,6 +26,20 @@ export const OUTCOMES = {
     rcode: Rcode.REFUSED,
     ede: [Ede.NOT_SUPPORTED, 'no zone transfers'],
   },
+  noType: {
+    verdict: 'refuse',
+    cause: 'meta-type',
+    rcode: Rcode.FORMERR,
+    ede: [Ede.INVALID_QUERY_TYPE, 'no type of records'],
+  },
+  signed: {
+    verdict: 'refuse',
+    cause: 'signed',
+    rcode: Rcode.NOTAUTH,
+    ede: [Ede.NOT_SUPPORTED, 'no TSIG keys'],
+  },
+  /** A query without a question that asks for a server cookie. */
+  cookie: { verdict: 'local', cause: 'cookie', rcode: Rcode.NOERROR, ede: null },
   metaType: { verdict: 'refuse', cause: 'meta-type', rcode: Rcode.NOTIMP, ede: null },
   recursion: {
     verdict: 'refuse',

@@ -28,7 +28,7 @@ import type { Ending, OutcomeName } from './outcome.ts';
 import { Query } from './query.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { QuestionReader } from './read-question.ts';
-import { respondAnswer, respondAny, respondCell, respondEmpty } from './respond.ts';
+import { appendRecord, respondAnswer, respondAny, respondCell, respondEmpty } from './respond.ts';
 import type { GroupView, Site } from './site.ts';
 
 export interface PathLimits extends TtlBounds {
@@ -391,6 +391,7 @@ export class QueryPath {
     const hasName = query.questionEnd > HEADER_LENGTH;
     const detail = hasName ? null : this.#reader.describeUnreadable(query, this.#audit, this.#secrets);
     respondEmpty(query, ending.rcode, ending.ede, this.#cookie(query));
+    if (query.signature !== null) appendRecord(query, query.signature);
     this.#exit.finish(query, ending, this.#question.name, hasName ? this.#question.length : 0, detail, false);
   }
 }

@@ -53,6 +53,10 @@ export class Query {
   hasEdns = false;
   dnssecOk = false;
   wantsPadding = false;
+  /** How long its connection may rest, as the client asked to be told (RFC 7828); −1 when it is not told. */
+  keepaliveMs = -1;
+  /** Record for a client that signed its query with a key nobody here knows, or null. */
+  signature: Uint8Array | null = null;
   /** Most octets of the response. */
   responseMax = 512;
   readonly cookie = new Uint8Array(COOKIE_LENGTH_MAX);
@@ -132,6 +136,8 @@ export class Query {
     this.hasEdns = false;
     this.dnssecOk = false;
     this.wantsPadding = false;
+    this.keepaliveMs = -1;
+    this.signature = null;
     this.cookieLength = 0;
     this.group = -1;
     this.evidence = null;

@@ -138,9 +138,19 @@ function closeMessage(
   if (ede !== null) at = copyOctets(ede, 0, octets, at, ede.length);
   if (kept.length > 0) at = copyOctets(kept, 0, octets, at, kept.length);
   if (cookie.length > 0) at = copyOctets(cookie, 0, octets, at, cookie.length);
+  if (query.keepaliveMs !== -1) at = tellKeepalive(query, at);
   if (query.wantsPadding && query.message !== null) at = pad(query, at);
   putU16(query.octets, optAt + OPT_LENGTH - 2, at - optAt - OPT_LENGTH);
   return at;
+}
+
+/** How long the connection may rest, in tenths of a second (RFC 7828 section 3.1). */
+function tellKeepalive(query: Query, at: number): number {
+  const end = at + 6;
+  if (end > query.responseMax || !makeRoomKeeping(query, at, end)) return at;
+  const { octets } = query;
+  const valueAt = putU16(octets, putU16(octets, at, EdnsOption.TCP_KEEPALIVE), 2);
+  return putU16(octets, valueAt, Math.min(0xffff, Math.floor(query.keepaliveMs / 100)));
 }
 
 /** Pads to a whole number of blocks, as far as the message may grow (RFC 7830 section 3). */
@@ -179,6 +189,16 @@ export function respondEmpty(
   query.rcode = rcode;
   writeCounts(query, highFlags(query) | (truncated ? TC : 0), lowFlags(query, rcode, false), 0, 0);
   query.length = closeMessage(query, at, rcode, said, NO_OCTETS, cookie);
+}
+
+/** Puts one more record behind all others of an empty response, where there is room: a TSIG has to be the last. */
+export function appendRecord(query: Query, record: Uint8Array): void {
+  const at = query.length;
+  const end = at + record.length;
+  if (end > query.responseMax || !makeRoomKeeping(query, at, end)) return;
+  copyOctets(record, 0, query.octets, at, record.length);
+  putU16(query.octets, 10, query.hasEdns ? 2 : 1);
+  query.length = end;
 }
 
 /** A denial with its SOA: NXDOMAIN, or NOERROR for NODATA. */

@@ -84,6 +84,7 @@ export const Rrtype = {
   LP: 107,
   EUI48: 108,
   EUI64: 109,
+  NXNAME: 128,
   TKEY: 249,
   TSIG: 250,
   IXFR: 251,
@@ -113,6 +114,7 @@ export const Ede = {
   NO_REACHABLE_AUTHORITY: 22,
   NETWORK_ERROR: 23,
   INVALID_DATA: 24,
+  INVALID_QUERY_TYPE: 30,
 } as const;
 
 /** EDNS option codes (IANA DNS parameters). */

@@ -30,6 +30,8 @@ export class Edns {
   padding = false;
   /** The edns-tcp-keepalive option was sent (RFC 7828). */
   keepalive = false;
+  /** Place of a TSIG record, −1 when there is none. */
+  signatureAt = -1;
   readonly #record = new RecordPlace();
 
   clear(): void {
@@ -40,12 +42,13 @@ export class Edns {
     this.cookieLength = 0;
     this.padding = false;
     this.keepalive = false;
+    this.signatureAt = -1;
   }
 
   /**
    * Reads `count` additional records from `at` up to the end of the message. Returns `end`, or MALFORMED for a second
-   * OPT (RFC 6891 section 6.1.1), an OPT whose owner is not the root, a broken record or option, too many options,
-   * or octets left over.
+   * OPT (RFC 6891 section 6.1.1), an OPT whose owner is not the root, a TSIG that is not the last record (RFC 8945 section 5.1),
+   * a broken record or option, too many options, or octets left over.
    */
   read(message: Uint8Array, at: number, end: number, count: number): number {
     this.clear();
@@ -54,7 +57,12 @@ export class Edns {
       const recordAt = at;
       at = record.read(message, at, end);
       if (at === MALFORMED) return MALFORMED;
-      if (record.type !== Rrtype.OPT) continue;
+      if (record.type !== Rrtype.OPT) {
+        if (record.type !== Rrtype.TSIG) continue;
+        if (count !== 1) return MALFORMED;
+        this.signatureAt = recordAt;
+        continue;
+      }
       if (this.present || message[recordAt] !== 0) return MALFORMED;
       this.present = true;
       this.udpSize = Math.max(512, record.class);

@@ -8,3 +8,4 @@ export * from './question.ts';
 export * from './rdata-octets.ts';
 export * from './rdata-text.ts';
 export * from './record.ts';
+export * from './tsig.ts';

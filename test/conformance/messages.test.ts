@@ -24,7 +24,7 @@ import {
 import { type Behaviour, reply, ScriptedUpstream, TRUTH } from './upstream.ts';
 
 const [A, TXT, MX, NULL] = [1, 16, 15, 10];
-const [NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, BADVERS] = [0, 1, 2, 3, 4, 5, 16];
+const [NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, NOTAUTH, BADVERS] = [0, 1, 2, 3, 4, 5, 9, 16];
 
 const UNKNOWN_RDATA = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
 const BEHAVIOURS: Record<string, Behaviour> = {
@@ -70,7 +70,7 @@ const TRANSPORTS = ['udp', 'tcp'] as const;
 const say = (transport: Transport, octets: Uint8Array): Promise<Seen> =>
   heard(transport, serving.port, octets);
 const WWW = 'www.example.com';
-const withOpt = (text: Parameters<typeof opt>[0], qname = WWW, type = A): Buffer =>
+const withOpt = (text: Parameters<typeof opt>[0] = {}, qname = WWW, type = A): Buffer =>
   query(qname, type, { id: 77, additional: [opt(text)] });
 
 describe.each(TRANSPORTS)('EDNS over %s (RFC 6891)', (transport) => {
@@ -218,6 +218,13 @@ describe.each(TRANSPORTS)('header and counts over %s', (transport) => {
     });
     const two = message({ id: 5, question: [question(WWW), question(WWW)], additional: [opt()] });
     expect(await say(transport, two)).toMatchObject({ rcode: FORMERR, opt: { version: 0 } });
+    const later = message({ id: 5, additional: [opt({ version: 1 })] });
+    expect(await say(transport, later)).toMatchObject({ rcode: BADVERS, opt: { version: 0 } });
+  });
+
+  test('records before an OPT do not hide it', async () => {
+    const octets = query(WWW, A, { id: 5, authority: [a('192.0.2.9')], additional: [opt()] });
+    expect(await say(transport, octets)).toMatchObject({ rcode: FORMERR, opt: { version: 0 } });
   });
 
   test.each([0, 1, 2, 11])('%i octets: silence', async (length) => {
@@ -248,6 +255,56 @@ describe.each(TRANSPORTS)('header and counts over %s', (transport) => {
   });
 });
 
+describe.each(TRANSPORTS)('signed queries over %s (RFC 8945)', (transport) => {
+  const fixed = (mac: string, other = ''): Buffer =>
+    Buffer.concat([
+      Buffer.from([0, 0, 0x65, 0x43, 0x21, 0, 1, 44]),
+      u16(mac.length),
+      Buffer.from(mac),
+      u16(0x0c0c),
+      u16(0),
+      u16(other.length),
+      Buffer.from(other),
+    ]);
+  const tsig = (rdata = Buffer.concat([name('hmac-sha256'), fixed('m'.repeat(32))]), ttl = 0): Buffer =>
+    record({ owner: name('Key.example.com'), type: 250, class: 255, ttl, rdata });
+
+  test.each([
+    { what: 'without EDNS', more: [] },
+    { what: 'with EDNS', more: [opt()] },
+  ])('$what: no key is known here, and that is said in a TSIG of its own', async ({ more }) => {
+    const seen = await say(transport, query(WWW, A, { id: 0x0c0c, additional: [...more, tsig()] }));
+    expect(seen).toMatchObject({ rcode: NOTAUTH, answer: [], authority: [] });
+    expect(seen.opt === null).toBe(more.length === 0);
+    const [last] = seen.additional;
+    expect(last).toMatchObject({ owner: 'Key.example.com', type: 250, class: 255, ttl: 0 });
+    const rdata = Buffer.concat([name('hmac-sha256'), fixed('')]);
+    rdata.writeUInt16BE(17, rdata.length - 4);
+    expect(last.rdata).toEqual(rdata);
+    // It is the last record.
+    expect(seen.octets.subarray(-rdata.length)).toEqual(rdata);
+  });
+
+  test.each([
+    { what: 'not the last record', additional: [tsig(), opt()] },
+    { what: 'two of them', additional: [tsig(), tsig()] },
+    { what: 'a TTL', additional: [tsig(undefined, 1)] },
+    { what: 'no algorithm', additional: [tsig(Buffer.alloc(0))] },
+    { what: 'cut in its numbers', additional: [tsig(Buffer.concat([name('x'), Buffer.alloc(15)]))] },
+    {
+      what: 'a MAC longer than the record',
+      additional: [tsig(Buffer.concat([name('x'), Buffer.alloc(8), u16(400), Buffer.alloc(6)]))],
+    },
+    {
+      what: 'octets left over',
+      additional: [tsig(Buffer.concat([name('x'), fixed('mac'), Buffer.alloc(1)]))],
+    },
+  ])('$what: FORMERR', async ({ additional }) => {
+    const seen = await say(transport, query(WWW, A, { id: 5, additional }));
+    expect(seen).toMatchObject({ rcode: FORMERR, answer: [], additional: [] });
+  });
+});
+
 describe.each(TRANSPORTS)('types and classes over %s', (transport) => {
   test.each([
     { what: 'class CH', type: TXT, rrclass: 3, rcode: REFUSED },
@@ -258,19 +315,21 @@ describe.each(TRANSPORTS)('types and classes over %s', (transport) => {
     { what: 'class 65535', type: A, rrclass: 65_535, rcode: REFUSED },
     { what: 'AXFR (RFC 5936)', type: 252, rrclass: 1, rcode: REFUSED },
     { what: 'IXFR (RFC 1995)', type: 251, rrclass: 1, rcode: REFUSED },
-    { what: 'OPT as a question', type: 41, rrclass: 1, rcode: NOTIMP },
-    { what: 'TSIG as a question', type: 250, rrclass: 1, rcode: NOTIMP },
-    { what: 'TKEY as a question', type: 249, rrclass: 1, rcode: NOTIMP },
+    { what: 'OPT as a question', type: 41, rrclass: 1, rcode: FORMERR },
+    { what: 'NXNAME as a question (RFC 9824)', type: 128, rrclass: 1, rcode: FORMERR },
+    { what: 'TSIG as a question', type: 250, rrclass: 1, rcode: FORMERR },
+    { what: 'TKEY as a question', type: 249, rrclass: 1, rcode: FORMERR },
     { what: 'MAILB', type: 253, rrclass: 1, rcode: NOTIMP },
     { what: 'MAILA', type: 254, rrclass: 1, rcode: NOTIMP },
-    { what: 'type 0', type: 0, rrclass: 1, rcode: NOTIMP },
+    { what: 'type 0', type: 0, rrclass: 1, rcode: FORMERR },
+    { what: 'a meta type nobody has', type: 200, rrclass: 1, rcode: NOTIMP },
   ])('$what is turned down here and never forwarded', async ({ type, rrclass, rcode }) => {
     for (const qname of ['meta.example.com', 'version.bind', 'home.test']) {
       const seen = await say(
         transport,
         message({ id: 4, question: [question(qname, type, rrclass)], additional: [opt()] }),
       );
-      expect(seen).toMatchObject({ rcode, answer: [], authority: [] });
+      expect(seen).toMatchObject({ rcode, answer: [], authority: [], opt: { version: 0 } });
       expect(seen.questions).toEqual([question(qname, type, rrclass)]);
     }
     expect(upstream.askedFor('meta.example.com')).toEqual([]);
@@ -281,7 +340,13 @@ describe.each(TRANSPORTS)('types and classes over %s', (transport) => {
       id: 4,
       authority: [record({ type: 6, rdata: Buffer.alloc(22) })],
     });
-    expect(await say(transport, octets)).toMatchObject({ rcode: REFUSED });
+    expect(await say(transport, octets)).toMatchObject({ rcode: REFUSED, opt: null });
+    const withEdns = query('home.test', 251, {
+      id: 4,
+      authority: [record({ type: 6, rdata: Buffer.alloc(22) })],
+      additional: [opt()],
+    });
+    expect(await say(transport, withEdns)).toMatchObject({ rcode: REFUSED, opt: { version: 0 } });
   });
 
   test('CHAOS names tell nothing', async () => {
@@ -410,10 +475,43 @@ describe('cookies over UDP (RFC 7873, RFC 9018)', () => {
     expect(cookieOf(await say('udp', asking(client, two)))?.subarray(0, 8)).toEqual(client);
   });
 
+  test.each(TRANSPORTS)(
+    'a server cookie can be asked for without a question (section 5.4), over %s',
+    async (over) => {
+      const seen = await say(over, message({ id: 9, additional: [opt({ options: option(10, client) })] }));
+      expect(seen).toMatchObject({ rcode: NOERROR, questions: [], answer: [], authority: [] });
+      expect(cookieOf(seen)?.subarray(0, 8)).toEqual(client);
+      const again = message({ id: 9, additional: [opt({ options: option(10, cookieOf(seen)) })] });
+      expect(await say(over, again)).toMatchObject({ rcode: NOERROR, questions: [] });
+      const broken = message({ id: 9, additional: [opt({ options: option(10, client.subarray(0, 5)) })] });
+      expect(await say(over, broken)).toMatchObject({ rcode: FORMERR });
+      const two = { id: 9, question: [question(WWW), question(WWW)] };
+      const asked = message({ ...two, additional: [opt({ options: option(10, client) })] });
+      expect(await say(over, asked)).toMatchObject({ rcode: FORMERR });
+    },
+  );
+
   test('denials, local answers and errors carry it too', async () => {
     for (const qname of ['x.bad.example.com', 'home.test', 'udp.errors.example.com']) {
       expect(cookieOf(await say('udp', withOpt({ options: option(10, client) }, qname)))?.length).toBe(24);
     }
+  });
+});
+
+describe('keepalive (RFC 7828)', () => {
+  const keepaliveOf = (seen: Seen): number | undefined =>
+    seen.opt?.options.find(({ code }) => code === 11)?.data.readUInt16BE(0);
+
+  test('over TCP the time that a connection may rest is told, in tenths of a second, to who asks', async () => {
+    expect(keepaliveOf(await say('tcp', withOpt({ options: option(11) })))).toBe(300);
+    expect(keepaliveOf(await say('tcp', withOpt()))).toBeUndefined();
+    for (const qname of ['x.bad.example.com', 'home.test']) {
+      expect(keepaliveOf(await say('tcp', withOpt({ options: option(11) }, qname)))).toBe(300);
+    }
+  });
+
+  test('over UDP it is ignored (section 3.2.1)', async () => {
+    expect(await say('udp', withOpt({ options: option(11) }))).toMatchObject({ opt: { options: [] } });
   });
 });
 
@@ -453,6 +551,8 @@ describe('what is received', () => {
   });
 
   test('every query of this file left its entry, unreadable ones with their octets', async () => {
+    // In `open` entries follow their responses: those of the tests before are waited for.
+    await new Promise((resolve) => setTimeout(resolve, 200));
     const before = serving.entries().length;
     await say('udp', message({ id: 0x0e0e }));
     await say('tcp', query('x\\000y.example.com'));

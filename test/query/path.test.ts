@@ -570,7 +570,7 @@ describe('what is not one plain question', () => {
     { what: 'class CH', octets: queryOctets('version.bind', { qclass: 3, type: 'TXT' }), rcode: 'REFUSED' },
     { what: 'class ANY', octets: queryOctets('www.example.com', { qclass: 255 }), rcode: 'REFUSED' },
     { what: 'AXFR', octets: queryOctets('example.com', { type: 'AXFR' }), rcode: 'REFUSED' },
-    { what: 'type OPT', octets: queryOctets('example.com', { type: 41 }), rcode: 'NOTIMP' },
+    { what: 'type OPT', octets: queryOctets('example.com', { type: 41 }), rcode: 'FORMERR' },
     { what: 'opcode UPDATE', octets: queryOctets('example.com', { opcode: 5 }), rcode: 'NOTIMP' },
     { what: 'opcode 15', octets: queryOctets('example.com', { opcode: 15 }), rcode: 'NOTIMP' },
     {

@@ -197,6 +197,7 @@ class Http1Exchange implements Origin {
   readonly peerLength: 4 | 16;
   readonly peerPort: number;
   readonly clientName: string;
+  readonly restMs = -1;
   gone = false;
   readonly #connection: Http1Connection;
   readonly #hub: DohHub;

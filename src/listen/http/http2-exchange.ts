@@ -25,6 +25,7 @@ export class Http2Exchange implements Origin {
   readonly peerLength: 4 | 16;
   readonly peerPort: number;
   readonly clientName: string;
+  readonly restMs = -1;
   readonly stream: number;
   readonly openedMs: number;
   /** Of a GET or HEAD; `''` for a POST, whose body holds the query. */
