@@ -24,7 +24,7 @@ type EncryptedListener = Settings['listen']['tls'];
 /** The certificates of all listeners that have an address. Throws what cannot be read, and where. */
 export function readCertificates(settings: Settings): Certificates {
   const { tls, https } = settings.listen;
-  return { tls: readOne(tls, settings), https: readOne(https, settings) };
+  return { tls: readOne(tls, settings), https: https.plain ? null : readOne(https, settings) };
 }
 
 function readOne(listener: EncryptedListener, settings: Settings): ListenerCertificate | null {

@@ -158,7 +158,8 @@ function discoveryRecords({ listen }: Settings): string[] {
   const records: string[] = ['_dns TXT "Designated resolvers are SVCB records."'];
   if (name === '') return records;
   const { tls, https } = listen;
-  for (const { port } of https.addresses.slice(0, 1)) {
+  // Without TLS it is reached through a proxy, whose address and port we do not know.
+  for (const { port } of https.plain ? [] : https.addresses.slice(0, 1)) {
     records.push(`_dns SVCB 1 ${name}. alpn=h2 port=${port} dohpath=${https.path}{?dns}`);
   }
   for (const { port } of tls.addresses.slice(0, 1))

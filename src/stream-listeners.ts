@@ -1,4 +1,5 @@
 /** Opens every stream listener that the settings name: TCP beside each UDP socket, DoT, DoH. */
+import { BlockList, isIP } from 'node:net';
 import type { Certificates, ListenerCertificate } from './certificates.ts';
 import type { Settings } from './config/index.ts';
 import {
@@ -39,19 +40,34 @@ export async function openStreamListeners(request: StreamListenerRequest): Promi
       );
     }
   }
-  if (certificates.https !== null) {
-    const { path } = settings.listen.https;
-    for (const { host, port } of settings.listen.https.addresses) {
-      listeners.push(
-        await openHttpsListener({
-          ...common(request, host, port),
-          ...secure(certificates.https, request),
-          path,
-        }),
-      );
-    }
+  const { path, trustedProxies, addresses } = settings.listen.https;
+  const doh = { path, isTrustedProxy: memberOf(trustedProxies) };
+  for (const { host, port } of addresses) {
+    const options = { ...common(request, host, port), ...doh };
+    listeners.push(
+      await openHttpsListener(
+        certificates.https === null
+          ? { ...options, plain: true }
+          : { ...options, ...secure(certificates.https, request) },
+      ),
+    );
   }
   return listeners;
+}
+
+/** Whether an address, as Node writes it, is in one of the prefixes. An IPv4-mapped one counts as IPv4. */
+function memberOf(prefixes: readonly string[]): (address: string) => boolean {
+  const list = new BlockList();
+  for (const text of prefixes) {
+    const [host, length] = text.split('/');
+    const family = isIP(host) === 6 ? 'ipv6' : 'ipv4';
+    list.addSubnet(host, length === undefined ? (family === 'ipv6' ? 128 : 32) : Number(length), family);
+  }
+  return (address) => {
+    const text = address.split('%')[0];
+    const family = isIP(text);
+    return family !== 0 && list.check(text, family === 6 ? 'ipv6' : 'ipv4');
+  };
 }
 
 function common(request: StreamListenerRequest, address: string, port: number): StreamListenerOptions {

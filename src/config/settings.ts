@@ -5,6 +5,7 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { readPrefix } from './address.ts';
 import { Checkpoints } from './checkpoint-settings.ts';
 import { endpoint, isLoopback, upstreamServer } from './endpoint.ts';
 import { Ship } from './ship-settings.ts';
@@ -30,6 +31,11 @@ const encrypted = {
 };
 
 const TlsListener = z.strictObject(encrypted);
+const prefix = z.string().superRefine((text, context) => {
+  const read = readPrefix(text);
+  if ('what' in read) context.addIssue({ code: 'custom', message: `${read.what}; ${read.instead}` });
+});
+
 const HttpsListener = z.strictObject({
   ...encrypted,
   path: z
@@ -37,6 +43,14 @@ const HttpsListener = z.strictObject({
     .startsWith('/')
     .default('/dns-query')
     .meta({ description: 'Path of DNS over HTTPS (RFC 8484).' }),
+  plain: flag(
+    false,
+    'Speak HTTP without TLS, for a proxy that ends it. Whoever reaches the address is served: listen on loopback, or where only the proxy is.',
+  ),
+  trustedProxies: z.array(prefix).default([]).meta({
+    description:
+      'Addresses and prefixes of proxies whose X-Forwarded-For says which client asks. Of all others it is ignored.',
+  }),
 });
 
 type EncryptedListener = z.infer<typeof TlsListener>;
@@ -46,6 +60,18 @@ function needCertificate(listener: EncryptedListener, context: z.RefinementCtx):
   for (const field of ['certificate', 'key'] as const) {
     if (listener[field] !== undefined) continue;
     const message = `an encrypted listener needs a ${field}; write "${field}: /path/to/${field}.pem", or "dev: true" to try it out`;
+    context.addIssue({ code: 'custom', path: [field], message });
+  }
+}
+
+function needCertificateOrPlain(listener: z.infer<typeof HttpsListener>, context: z.RefinementCtx): void {
+  if (!listener.plain) {
+    needCertificate(listener, context);
+    return;
+  }
+  for (const field of ['certificate', 'key', 'clientCa', 'dev'] as const) {
+    if (listener[field] === undefined || listener[field] === false) continue;
+    const message = `"plain: true" speaks no TLS and has no use for "${field}"; write one of the two only`;
     context.addIssue({ code: 'custom', path: [field], message });
   }
 }
@@ -68,7 +94,7 @@ const Listen = z
     tls: TlsListener.superRefine(needCertificate)
       .prefault({})
       .meta({ description: 'DNS over TLS (RFC 7858).' }),
-    https: HttpsListener.superRefine(needCertificate)
+    https: HttpsListener.superRefine(needCertificateOrPlain)
       .prefault({})
       .meta({ description: 'DNS over HTTPS (RFC 8484).' }),
   })

@@ -94,8 +94,6 @@ export interface LocalAnswer {
   readonly answers: readonly LocalRrset[];
   /** SOA for negative answers. */
   readonly authority: readonly LocalRrset[];
-  /** Address records that a client will ask next (MX, SRV, NS targets inside the zone). */
-  readonly additional: readonly LocalRrset[];
   /** Canonical name outside local zones to which an alias leads, or null. */
   readonly leadsTo: Uint8Array | null;
 }

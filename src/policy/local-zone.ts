@@ -9,9 +9,6 @@ import type { LocalAnswer, LocalRrset } from './contract.ts';
 /** Aliases followed within the zone; a longer chain ends where it is, which also ends loops. */
 const ALIAS_COUNT_MAX = 8;
 
-/** Address records added for the names that one answer points to. */
-const ADDITIONAL_COUNT_MAX = 16;
-
 export class LocalZone {
   readonly #apex: Uint8Array;
   /** By owner; a node without RRsets is an empty non-terminal, there because something is below it. */
@@ -44,7 +41,7 @@ export class LocalZone {
       const matching = pick(node, question.type);
       if (matching !== null) {
         answers.push({ ...matching, owner: name });
-        return { ...EMPTY, answers, additional: this.#additionalOf(matching) };
+        return { ...EMPTY, answers };
       }
       const alias = node.find((rrset) => rrset.type === Rrtype.CNAME);
       if (alias === undefined) return { ...EMPTY, answers, authority: this.#soa };
@@ -67,35 +64,9 @@ export class LocalZone {
     while (!this.#nodes.has(keyOf(name, at))) at += name[at] + 1;
     return this.#nodes.get(`${ASTERISK_LABEL}${keyOf(name, at)}`) ?? null;
   }
-
-  #additionalOf({ type, rdata }: LocalRrset): LocalRrset[] {
-    const targetAt = TARGET_AT.get(type);
-    if (targetAt === undefined) return [];
-    const found: LocalRrset[] = [];
-    for (const octets of rdata) {
-      const target = octets.slice(targetAt, targetAt + nameLength(octets, targetAt));
-      if (!isAtOrBelow(target, this.#apex)) continue;
-      for (const rrset of this.#find(target) ?? []) {
-        if (rrset.type !== Rrtype.A && rrset.type !== Rrtype.AAAA) continue;
-        if (found.some((other) => other.type === rrset.type && sameName(other.owner, 0, target, 0))) continue;
-        if (found.length === ADDITIONAL_COUNT_MAX) return found;
-        found.push({ ...rrset, owner: target });
-      }
-    }
-    return found;
-  }
 }
 
-const EMPTY: LocalAnswer = { rcode: 'NOERROR', answers: [], authority: [], additional: [], leadsTo: null };
-
-/** Where the name stands in the RDATA of types whose target a client asks for next. */
-const TARGET_AT = new Map<number, number>([
-  [Rrtype.NS, 0],
-  [Rrtype.MX, 2],
-  [Rrtype.SRV, 6],
-  [Rrtype.HTTPS, 2],
-  [Rrtype.SVCB, 2],
-]);
+const EMPTY: LocalAnswer = { rcode: 'NOERROR', answers: [], authority: [], leadsTo: null };
 
 const ASTERISK_LABEL = '\u0001*';
 

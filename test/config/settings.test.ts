@@ -271,6 +271,14 @@ describe('faults', () => {
     { text: 'listen: {addresses: ["127.0.0.1:70000"]}', says: 'port 70000 is above 65535' },
     { text: 'listen: {tls: {addresses: ["0.0.0.0:853"]}}', says: 'needs a certificate; write "certificate:' },
     {
+      text: 'listen: {https: {addresses: ["127.0.0.1:8443"], plain: true, dev: true}}',
+      says: '"plain: true" speaks no TLS and has no use for "dev"',
+    },
+    {
+      text: 'listen: {https: {trustedProxies: [10.0.0.1/8]}}',
+      says: 'has bits set behind its prefix; write "10.0.0.0/8"',
+    },
+    {
       text: 'upstreams: {vpc: {servers: [system]}}',
       says: '1:12 upstreams: there is no pool named "default"; write for example "default:',
     },

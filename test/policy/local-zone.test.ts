@@ -59,7 +59,6 @@ describe('answerLocally', () => {
     rcode?: string;
     answers?: string[];
     authority?: string[];
-    additional?: string[];
     leadsTo?: string;
   }>([
     { asked: 'web.corp.test A', answers: ['web.corp.test A'] },
@@ -69,16 +68,14 @@ describe('answerLocally', () => {
     { asked: 'x.web.corp.test A', rcode: 'NXDOMAIN', authority: SOA },
     { asked: 'corp.test A', authority: SOA },
     { asked: 'corp.test SOA', answers: SOA },
-    { asked: 'corp.test NS', answers: ['corp.test NS'], additional: ['ns.corp.test A'] },
+    { asked: 'corp.test NS', answers: ['corp.test NS'] },
     {
       asked: 'corp.test MX',
       answers: ['corp.test MX ×2'],
-      additional: ['mail.corp.test A', 'mail.corp.test AAAA'],
     },
     {
       asked: '_sip._tcp.corp.test SRV',
       answers: ['_sip._tcp.corp.test SRV'],
-      additional: ['web.corp.test A'],
     },
     { asked: 'b.c.corp.test A', authority: SOA },
     { asked: 'c.corp.test A', authority: SOA },
@@ -92,7 +89,6 @@ describe('answerLocally', () => {
     {
       asked: 'near.corp.test MX',
       answers: ['near.corp.test CNAME', 'corp.test MX ×2'],
-      additional: ['mail.corp.test A', 'mail.corp.test AAAA'],
     },
     { asked: 'out.corp.test A', answers: ['out.corp.test CNAME'], leadsTo: 'www.example.com' },
     {
@@ -120,26 +116,21 @@ describe('answerLocally', () => {
     { asked: 'x.alias.corp.test A', answers: ['x.alias.corp.test CNAME', 'web.corp.test A'] },
     // RFC 8482: one RRset stands for all.
     { asked: 'mail.corp.test ANY', answers: ['mail.corp.test A'] },
-  ])(
-    'says to $asked what RFC 1034 and 4592 say',
-    ({ asked, rcode, answers, authority, additional, leadsTo }) => {
-      const [name, type] = asked.split(' ');
-      const answer = policy.answerLocally(0, ask(name, type));
-      expect({
-        rcode: answer.rcode,
-        answers: told(answer.answers),
-        authority: told(answer.authority),
-        additional: told(answer.additional),
-        leadsTo: answer.leadsTo && nameText(answer.leadsTo),
-      }).toEqual({
-        rcode: rcode ?? 'NOERROR',
-        answers: answers ?? [],
-        authority: authority ?? [],
-        additional: additional ?? [],
-        leadsTo: leadsTo ?? null,
-      });
-    },
-  );
+  ])('says to $asked what RFC 1034 and 4592 say', ({ asked, rcode, answers, authority, leadsTo }) => {
+    const [name, type] = asked.split(' ');
+    const answer = policy.answerLocally(0, ask(name, type));
+    expect({
+      rcode: answer.rcode,
+      answers: told(answer.answers),
+      authority: told(answer.authority),
+      leadsTo: answer.leadsTo && nameText(answer.leadsTo),
+    }).toEqual({
+      rcode: rcode ?? 'NOERROR',
+      answers: answers ?? [],
+      authority: authority ?? [],
+      leadsTo: leadsTo ?? null,
+    });
+  });
 
   test('gives the SOA of a negative answer the smaller of its TTL and its MINIMUM', () => {
     expect(policy.answerLocally(0, ask('nothing.corp.test')).authority[0].ttlSeconds).toBe(60);
@@ -154,7 +145,6 @@ describe('answerLocally', () => {
         rcode: 'NXDOMAIN',
         answers: [],
         authority: [],
-        additional: [],
         leadsTo: null,
       });
     },
