@@ -1,7 +1,9 @@
 /** Real processes for end-to-end tests: Sallyport itself, its neighbours from Debian, and their ends. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { createSocket } from 'node:dgram';
+import { randomInt } from 'node:crypto';
+import { createSocket, Socket } from 'node:dgram';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -44,17 +46,27 @@ export function run(program: string, args: readonly string[], timeoutMs = 15_000
 
 export const sallyport = (...args: string[]): Promise<Ran> => run(process.execPath, [CLI, ...args]);
 
-/** A UDP port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const socket = createSocket('udp4');
-    socket.on('error', reject);
-    socket.bind(0, '127.0.0.1', () => {
-      const { port } = socket.address();
-      socket.close(() => resolve(port));
-    });
-  });
+/**
+ * A port of 127.0.0.1 that was free a moment ago, for UDP and TCP. Below the range from which the kernel picks ports for
+ * everybody's questions (32768 on), or one of those would take it before the program that it is for.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 10_000 + randomInt(20_000);
+    if ((await isFree(port, 'udp')) && (await isFree(port, 'tcp'))) return port;
+  }
 }
+
+const isFree = (port: number, transport: 'udp' | 'tcp'): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = transport === 'udp' ? createSocket('udp4') : createServer();
+    socket.on('error', () => resolve(false));
+    const free = (): void => {
+      socket.close(() => resolve(true));
+    };
+    if (socket instanceof Socket) socket.bind(port, '127.0.0.1', free);
+    else socket.listen(port, '127.0.0.1', free);
+  });
 
 export interface ServeOptions {
   readonly policy: string;
