@@ -27,6 +27,7 @@ import {
   u32,
 } from '../wire/index.ts';
 import { ALIAS_COUNT_MAX, type Answer, RECORD_COUNT_MAX, RRSET_LENGTH_MAX, type Unusable } from './answer.ts';
+import { readPlain } from './read-plain.ts';
 
 export interface ReadOptions {
   /** The client asked for DNSSEC records: signatures and proofs are kept. */
@@ -83,6 +84,13 @@ export class AnswerReader {
    * its question is overwritten in canonical form.
    */
   read(message: Uint8Array, length: number, question: Question, options: ReadOptions): Answer | Unusable {
+    const plain =
+      options.continues === undefined ? readPlain(message, length, question, options.trusted) : null;
+    return plain ?? this.readAny(message, length, question, options);
+  }
+
+  /** The same for whatever a reply may be. */
+  readAny(message: Uint8Array, length: number, question: Question, options: ReadOptions): Answer | Unusable {
     try {
       return this.#read(message, length, question, options);
     } catch (error) {

@@ -65,8 +65,18 @@ export interface OutcomeFields {
   readonly observed: boolean;
 }
 
+/** IPv4 addresses in octets: `count` of them, the first at `at`, each `stride` behind the one before. */
+export interface AddressRun {
+  readonly octets: Uint8Array;
+  readonly at: number;
+  readonly stride: number;
+  readonly count: number;
+}
+
 /** What one stored response, or one odd query, adds. */
 export interface DetailFields {
+  /** Instead of `answers` where all of them are A records: no text is made of them on the way. */
+  readonly addresses?: AddressRun;
   /** Presentation form of answer rdata, `TYPE rdata`, at most 16. */
   readonly answers?: readonly string[];
   readonly upstream?: string;
@@ -83,6 +93,7 @@ export type NoteMembers = Readonly<Record<string, unknown>>;
 
 export interface AuditLog {
   renderOutcome(fields: OutcomeFields): Uint8Array;
+  /** With `addresses`, what is returned holds until the next call. */
   renderDetail(fields: DetailFields): Uint8Array;
   /** `tail` for entries that are alike in name, type, class, outcome and detail. */
   renderTail(entry: Entry): LineText;

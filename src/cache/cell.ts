@@ -13,6 +13,8 @@ import { copyOctets, putU16, putU32, u16, u32 } from '../wire/index.ts';
 const CELL_OVERHEAD = 1100;
 /** Octets of the audit text that comes with the first hit, beyond the name. */
 const TAIL_LENGTH = 500;
+/** No cell counts for less. */
+export const CELL_MEMORY_MIN = CELL_OVERHEAD + TAIL_LENGTH;
 
 /** A failure that is remembered for a moment, so that its question is not asked again at once (RFC 9520). */
 export type StoredFailure = 'timeout' | 'unreachable' | 'unusable' | 'upstreamRcode';
@@ -122,8 +124,7 @@ export class Cell implements Answer {
 
   /** Octets of memory, for the cache's bound. What comes with the first hit is counted beforehand. */
   get memory(): number {
-    let octets =
-      CELL_OVERHEAD + TAIL_LENGTH + this.octets.length + this.nameLength + this.extendedErrors.length;
+    let octets = CELL_MEMORY_MIN + this.octets.length + this.nameLength + this.extendedErrors.length;
     for (const target of this.targets) octets += 200 + target.length;
     return octets;
   }

@@ -6,15 +6,26 @@
  */
 import type { Answer } from '../answer/index.ts';
 import type { Cell } from '../cache/index.ts';
+import type { Verdict } from '../policy/index.ts';
+import type { Asker, UpstreamFailure, UpstreamQuestion } from '../upstream/contract.ts';
 import { type Question, sameOctets } from '../wire/index.ts';
 import type { Finding } from './contract.ts';
 import type { Query } from './query.ts';
 import { Shares } from './shares.ts';
 import type { Site } from './site.ts';
 
-export class Flight {
+/** Where flights come back to. */
+export interface FlightHome {
+  answered(flight: Flight, message: Uint8Array, length: number, server: string, trusted: boolean): void;
+  failed(flight: Flight, failure: UpstreamFailure, server: string): void;
+}
+
+/** One question on its way: what is asked upstream, and who is told there, in one object. */
+export class Flight implements UpstreamQuestion, Asker {
+  readonly #home: FlightHome;
   readonly key: number;
   readonly name: Uint8Array;
+  readonly nameLength: number;
   readonly type: number;
   readonly variant: number;
   readonly dnssecOk: boolean;
@@ -23,6 +34,9 @@ export class Flight {
   readonly site: Site;
   readonly group: number;
   readonly startedAtMs: number;
+  /** What was said of the question, and the phase of the policy in which it holds (`Policy.phaseAt`). */
+  readonly verdict: Verdict;
+  readonly phase: number;
   /** Pool that is asked now; an alias may lead to another. */
   pool: string;
   /** Pool of the question itself: the cache is keyed by it. */
@@ -37,6 +51,7 @@ export class Flight {
   /** Where it is counted, in `Flights`. */
   narrowShare = 0;
   wideShare = 0;
+  poolCount: PoolCount | null = null;
   /** A reply or a failure has come: nobody joins any more. */
   isOver = false;
   /** First of the queries that wait, linked by `nextInFlight`. */
@@ -44,19 +59,39 @@ export class Flight {
   /** The next flight with the same hash. */
   sameKey: Flight | null = null;
 
-  constructor(question: Question, variant: number, query: Query, pool: string, nowMs: number) {
+  constructor(
+    home: FlightHome,
+    question: Question,
+    variant: number,
+    query: Query,
+    verdict: Verdict,
+    phase: number,
+    pool: string,
+  ) {
+    this.#home = home;
     this.key = keyOf(question, variant);
     this.name = question.name.slice(0, question.length);
+    this.nameLength = question.length;
+    this.verdict = verdict;
+    this.phase = phase;
     this.type = question.type;
     this.variant = variant;
     this.dnssecOk = query.dnssecOk;
     this.checkingDisabled = query.checkingDisabled;
     this.site = query.site;
     this.group = query.group;
-    this.startedAtMs = nowMs;
+    this.startedAtMs = query.arrivedAtMs;
     this.pool = pool;
     this.firstPool = pool;
     this.finding = query.finding ?? null;
+  }
+
+  answered(message: Uint8Array, length: number, server: string, trusted: boolean): void {
+    this.#home.answered(this, message, length, server, trusted);
+  }
+
+  failed(failure: UpstreamFailure, server: string): void {
+    this.#home.failed(this, failure, server);
   }
 
   addWaiting(query: Query): void {
@@ -78,6 +113,11 @@ export class Flight {
   }
 }
 
+/** Flights of one pool. */
+interface PoolCount {
+  flights: number;
+}
+
 interface FlightBounds {
   /** Most flights in all. One pool may have half of them, so that a silent one leaves room for the others. */
   readonly flights: number;
@@ -89,7 +129,8 @@ interface FlightBounds {
 export class Flights {
   readonly #byKey = new Map<number, Flight>();
   readonly #shares = new Shares();
-  readonly #byPool = new Map<string, number>();
+  /** Pools are those of the settings, so their counts need no bound of their own. */
+  readonly #byPool = new Map<string, PoolCount>();
   readonly #bounds: FlightBounds;
   size = 0;
 
@@ -101,7 +142,7 @@ export class Flights {
   fullFor(question: Question, pool: string): 'flights' | 'pool' | 'domain' | null {
     const { flights, flightsPerDomain } = this.#bounds;
     if (this.size >= flights) return 'flights';
-    if ((this.#byPool.get(pool) ?? 0) >= Math.max(1, flights >> 1)) return 'pool';
+    if (this.#countOf(pool).flights >= Math.max(1, flights >> 1)) return 'pool';
     const shares = this.#shares;
     if (shares.at(shares.narrow(question)) >= flightsPerDomain) return 'domain';
     return shares.at(shares.wide(question)) >= 2 * flightsPerDomain ? 'domain' : null;
@@ -132,7 +173,8 @@ export class Flights {
     flight.wideShare = this.#shares.wide(question);
     this.#shares.add(flight.narrowShare);
     this.#shares.add(flight.wideShare);
-    this.#byPool.set(flight.firstPool, (this.#byPool.get(flight.firstPool) ?? 0) + 1);
+    flight.poolCount = this.#countOf(flight.firstPool);
+    flight.poolCount.flights++;
   }
 
   remove(flight: Flight): void {
@@ -151,12 +193,20 @@ export class Flights {
     }
   }
 
-  /** Pools are those of the settings, so their counts need no bound of their own. */
   #forget(flight: Flight): void {
     this.size--;
     this.#shares.remove(flight.narrowShare);
     this.#shares.remove(flight.wideShare);
-    this.#byPool.set(flight.firstPool, (this.#byPool.get(flight.firstPool) ?? 1) - 1);
+    if (flight.poolCount !== null) flight.poolCount.flights--;
+  }
+
+  #countOf(pool: string): PoolCount {
+    let count = this.#byPool.get(pool);
+    if (count === undefined) {
+      count = { flights: 0 };
+      this.#byPool.set(pool, count);
+    }
+    return count;
   }
 }
 

@@ -2,7 +2,7 @@
  * Asking upstreams and going on when one has spoken: merging, aliases that lead to another pool, judging, storing, and
  * the deadline of every client.
  */
-import { type Answer, AnswerReader } from '../answer/index.ts';
+import { type Answer, AnswerReader, type ReadOptions } from '../answer/index.ts';
 import type { AuditLog } from '../audit/index.ts';
 import { Cell, type ResponseCache, type StoredFailure } from '../cache/index.ts';
 import { At, type Counters } from '../metrics/index.ts';
@@ -10,23 +10,15 @@ import type { DenyResponse, Policy, Verdict } from '../policy/index.ts';
 import { Ede, edeOption, Question, Rcode, Rrtype, rcodeName } from '../wire/index.ts';
 import type { AliasJudge, BlockedAlias } from './alias.ts';
 import { clampTtls } from './clamp.ts';
-import type {
-  Asker,
-  Clock,
-  Detector,
-  Finding,
-  PathUpstreams,
-  SecretWatch,
-  UpstreamFailure,
-} from './contract.ts';
+import type { Clock, Detector, Finding, PathUpstreams, SecretWatch, UpstreamFailure } from './contract.ts';
 import type { Cookies } from './cookie.ts';
 import { writeDenial } from './denial.ts';
-import { answerTexts } from './describe.ts';
+import { answerDetail, answerTexts } from './describe.ts';
 import type { Exit } from './exit.ts';
-import { Flight, Flights, WaitingList } from './flights.ts';
+import { Flight, type FlightHome, Flights, WaitingList } from './flights.ts';
 import { localMessage } from './local.ts';
 import { denyEnding, type OutcomeName } from './outcome.ts';
-import { type PathLimits, type PathOptions, profileOf } from './path.ts';
+import { type AllowingVerdict, type PathLimits, type PathOptions, profileOf } from './path.ts';
 import { PendingByClient } from './pending.ts';
 import type { Query } from './query.ts';
 import { respondAnswer, respondEmpty } from './respond.ts';
@@ -56,7 +48,7 @@ const NO_OCTETS = new Uint8Array(0);
 /** Where each bound that was met is counted. */
 const FULL_AT = { flights: At.limitedFlights, pool: At.limitedPool, domain: At.limitedDomain } as const;
 
-export class Forwarding {
+export class Forwarding implements FlightHome {
   readonly #audit: AuditLog;
   readonly #cache: ResponseCache;
   readonly #counters: Counters;
@@ -70,6 +62,9 @@ export class Forwarding {
   readonly #cookies: Cookies;
   readonly #flights: Flights;
   readonly #reader = new AnswerReader();
+  /** How the reply at hand is read, and the flight it is for: one object for all. */
+  readonly #reading: { -readonly [Key in keyof ReadOptions]: ReadOptions[Key] };
+  #read: Flight | null = null;
   /** The question of the flight at hand. */
   readonly #question: Question;
   readonly #pending: PendingByClient;
@@ -100,6 +95,12 @@ export class Forwarding {
     this.#question = new Question(options.hashSeed);
     this.#pending = new PendingByClient(options.hashSeed);
     this.#flights = new Flights(options.limits);
+    this.#reading = {
+      dnssecOk: false,
+      trusted: false,
+      mayFollow: (target) => this.#read !== null && this.#staysInPool(this.#read, target),
+      continues: undefined,
+    };
   }
 
   get waiting(): number {
@@ -107,15 +108,23 @@ export class Forwarding {
   }
 
   /** Sends a query on its way, or lets it wait for the same question of another client. */
-  forward(query: Query, question: Question, variant: number, pool: string, stale: Cell | undefined): void {
+  forward(
+    query: Query,
+    question: Question,
+    variant: number,
+    verdict: AllowingVerdict,
+    stale: Cell | undefined,
+  ): void {
     if (!this.#hasPlace(query, question)) return this.#end(query, question, 'limit');
     let flight = this.#flights.find(question, variant, query.site);
     if (flight !== null) {
       this.#counters.columns[At.coalesced]++;
       flight.finding ??= query.finding ?? null;
     } else {
+      const { pool } = verdict;
       if (this.#isFull(query, question, pool)) return;
-      flight = new Flight(question, variant, query, pool, query.arrivedAtMs);
+      const phase = query.site.policy.phaseAt(this.#exit.wallMs);
+      flight = new Flight(this, question, variant, query, verdict, phase, pool);
       flight.stale = this.#mayServeStale(stale, pool) ? (stale ?? null) : null;
       this.#flights.add(flight, question);
       this.#ask(flight, flight.name);
@@ -177,7 +186,9 @@ export class Forwarding {
     if (!this.#hasPlace(query, question)) return this.#end(query, question, 'limit');
     if (this.#isFull(query, question, said.pool)) return;
     // Such chains are not kept: the local half may change with the next policy.
-    const flight = new Flight(question, -1, query, said.pool, query.arrivedAtMs);
+    const verdict = policy.judge(query.group, question, this.#exit.wallMs);
+    const phase = policy.phaseAt(this.#exit.wallMs);
+    const flight = new Flight(this, question, -1, query, verdict, phase, said.pool);
     flight.prefix = prefix;
     this.#flights.add(flight, question);
     this.#ask(flight, target);
@@ -205,23 +216,15 @@ export class Forwarding {
   #ask(flight: Flight, name: Uint8Array): void {
     const pool = this.#upstreams.pool(flight.pool);
     const deadlineMs = flight.startedAtMs + this.#limits.clientDeadlineMs + LATE_MS;
-    const asker = new FlightAsker(this, flight);
     if (pool === undefined) {
       // The policy names a pool that the settings lack: `check` says so, and here it fails closed.
-      queueMicrotask(() => asker.failed('unreachable', flight.pool));
+      queueMicrotask(() => flight.failed('unreachable', flight.pool));
       return;
     }
-    pool.ask(
-      {
-        name,
-        nameLength: name.length,
-        type: flight.type,
-        dnssecOk: flight.dnssecOk,
-        checkingDisabled: flight.checkingDisabled,
-      },
-      deadlineMs,
-      asker,
-    );
+    const { type, dnssecOk, checkingDisabled } = flight;
+    const asked =
+      name === flight.name ? flight : { name, nameLength: name.length, type, dnssecOk, checkingDisabled };
+    pool.ask(asked, deadlineMs, flight);
   }
 
   #wait(query: Query, question: Question, flight: Flight): void {
@@ -286,16 +289,15 @@ export class Forwarding {
   }
 
   /** Continues a flight with a reply. Called from outside of any turn, so it opens and the caller closes one. */
-  resume(flight: Flight, message: Uint8Array, length: number, server: string, trusted: boolean): void {
+  #resume(flight: Flight, message: Uint8Array, length: number, server: string, trusted: boolean): void {
     this.#exit.wallMs = this.#clock.wallMs();
     const question = this.#question.set(flight.name, flight.type);
-    const { policy } = flight.site;
-    const answer = this.#reader.read(message, length, question, {
-      dnssecOk: flight.dnssecOk,
-      trusted,
-      mayFollow: (target) => this.#staysInPool(flight, policy, target),
-      continues: flight.prefix ?? undefined,
-    });
+    const reading = this.#reading;
+    this.#read = flight;
+    reading.dnssecOk = flight.dnssecOk;
+    reading.trusted = trusted;
+    reading.continues = flight.prefix ?? undefined;
+    const answer = this.#reader.read(message, length, question, reading);
     if (typeof answer === 'string') return this.#fail(flight, 'unusable', server, answer);
     const aliasesBefore = flight.prefix?.aliasCount ?? 0;
     if (!answer.complete || isLeftOpen(answer, aliasesBefore)) {
@@ -305,7 +307,8 @@ export class Forwarding {
   }
 
   /** An alias that leaves its pool's names is asked again at the right pool (MaginotDNS). */
-  #staysInPool(flight: Flight, policy: Policy, target: Uint8Array): boolean {
+  #staysInPool(flight: Flight, target: Uint8Array): boolean {
+    const { policy } = flight.site;
     const said = this.#aliases.verdictOn(policy, flight.group, target, flight.type, this.#exit.wallMs);
     return said.action !== 'local' && said.pool === flight.pool;
   }
@@ -316,7 +319,7 @@ export class Forwarding {
     const target = prefix.targets[prefix.targets.length - 1];
     const { policy } = flight.site;
     // Judged before it is asked: a name that may not be reached must not leave either.
-    const verdict = policy.judge(flight.group, question, this.#exit.wallMs);
+    const verdict = this.#verdictOn(flight, question);
     const blocked = this.#firstBlocked(flight, verdict, prefix);
     if (blocked !== null) return this.#denyAnswer(flight, flight.site.groups[flight.group], blocked);
     const said = this.#aliases.verdictOn(policy, flight.group, target, flight.type, this.#exit.wallMs);
@@ -339,7 +342,7 @@ export class Forwarding {
   #conclude(flight: Flight, question: Question, answer: Answer, server: string): void {
     const { policy, groups } = flight.site;
     const group = groups[flight.group];
-    const verdict = policy.judge(flight.group, question, this.#exit.wallMs);
+    const verdict = this.#verdictOn(flight, question);
     const blocked = this.#firstBlocked(flight, verdict, answer);
     if (blocked !== null) return this.#denyAnswer(flight, group, blocked);
     if (
@@ -351,10 +354,9 @@ export class Forwarding {
     }
     const ttlSeconds = clampTtls(answer, this.#limits, profileOf(verdict));
     const nowMs = this.#clock.nowMs();
-    const detail = this.#audit.renderDetail({
-      answers: answerTexts(answer, 12 + question.length + 4, this.#secrets, flight.finding),
-      upstream: server,
-    });
+    const detail = this.#audit.renderDetail(
+      answerDetail(answer, 12 + question.length + 4, server, this.#secrets, flight.finding),
+    );
     if (ttlSeconds > 0 && flight.variant >= 0) {
       const cell = new Cell(flight.name, flight.type, flight.variant, answer, {
         // The pool of the question, by which a query will look for it, even when an alias led elsewhere.
@@ -389,6 +391,15 @@ export class Forwarding {
       this.#observe(query, question, verdict, answer);
       this.#atHand = null;
     }
+  }
+
+  /** What the policy says of a flight's question by now: rules may have ended while the upstream was asked. */
+  #verdictOn(flight: Flight, question: Question): Verdict {
+    const { policy } = flight.site;
+    const { wallMs } = this.#exit;
+    return policy.phaseAt(wallMs) === flight.phase
+      ? flight.verdict
+      : policy.judge(flight.group, question, wallMs);
   }
 
   /** The detector learns from what came back. */
@@ -543,45 +554,33 @@ export class Forwarding {
     return this.#cookies.answer(query, this.#exit.wallMs / 1000);
   }
 
-  /** What the upstream room calls back; an exception ends the flight's queries and nothing else. */
-  settle(flight: Flight, go: () => void): void {
+  answered(flight: Flight, message: Uint8Array, length: number, server: string, trusted: boolean): void {
     try {
-      go();
+      this.#resume(flight, message, length, server, trusted);
     } catch (error) {
-      this.#counters.columns[At.bugs]++;
-      this.#onBug(error);
-      const query = this.#atHand;
-      this.#atHand = null;
-      if (query !== null) this.#end(query, this.#question.set(flight.name, flight.type), 'bug');
-      this.#fail(flight, 'unusable', flight.pool, 'internal error');
+      this.#failWithBug(flight, error);
     }
     this.#settled();
   }
 
   failed(flight: Flight, failure: UpstreamFailure, server: string): void {
-    this.#exit.wallMs = this.#clock.wallMs();
-    this.#fail(flight, failure, server, failure);
-  }
-}
-
-/** One flight's ear: what `ask` calls back. */
-class FlightAsker implements Asker {
-  readonly #forwarding: Forwarding;
-  readonly #flight: Flight;
-
-  constructor(forwarding: Forwarding, flight: Flight) {
-    this.#forwarding = forwarding;
-    this.#flight = flight;
+    try {
+      this.#exit.wallMs = this.#clock.wallMs();
+      this.#fail(flight, failure, server, failure);
+    } catch (error) {
+      this.#failWithBug(flight, error);
+    }
+    this.#settled();
   }
 
-  answered(message: Uint8Array, length: number, server: string, trusted: boolean): void {
-    this.#forwarding.settle(this.#flight, () =>
-      this.#forwarding.resume(this.#flight, message, length, server, trusted),
-    );
-  }
-
-  failed(failure: UpstreamFailure, server: string): void {
-    this.#forwarding.settle(this.#flight, () => this.#forwarding.failed(this.#flight, failure, server));
+  /** An exception ends the flight's queries and nothing else. */
+  #failWithBug(flight: Flight, error: unknown): void {
+    this.#counters.columns[At.bugs]++;
+    this.#onBug(error);
+    const query = this.#atHand;
+    this.#atHand = null;
+    if (query !== null) this.#end(query, this.#question.set(flight.name, flight.type), 'bug');
+    this.#fail(flight, 'unusable', flight.pool, 'internal error');
   }
 }
 

@@ -21,7 +21,7 @@ import type { TtlBounds } from './clamp.ts';
 import type { Clock, Detector, DetectorProfile, Finding, PathUpstreams, SecretWatch } from './contract.ts';
 import { Cookies } from './cookie.ts';
 import { writeDenial } from './denial.ts';
-import { answerTexts } from './describe.ts';
+import { answerDetail } from './describe.ts';
 import { Exit } from './exit.ts';
 import { Forwarding } from './forwarding.ts';
 import type { Ending, OutcomeName } from './outcome.ts';
@@ -278,7 +278,7 @@ export class QueryPath {
     }
 
     this.#counters.columns[At.cacheMisses]++;
-    this.#forwarding.forward(query, question, variant, verdict.pool, cell);
+    this.#forwarding.forward(query, question, variant, verdict, cell);
   }
 
   /** A forwarder's clients, and who holds our cookie, are who they say they are. Asked last: most are below the rate. */
@@ -353,10 +353,7 @@ export class QueryPath {
   }
 
   #describe(cell: Cell, questionEnd: number, finding: Finding | null): Uint8Array {
-    return this.#audit.renderDetail({
-      answers: answerTexts(cell, questionEnd, this.#secrets, finding),
-      upstream: cell.server,
-    });
+    return this.#audit.renderDetail(answerDetail(cell, questionEnd, cell.server, this.#secrets, finding));
   }
 
   #cookie(query: Query): Uint8Array {
@@ -397,7 +394,7 @@ export class QueryPath {
 }
 
 /** A verdict under which an upstream is asked: allowed, or denied by a group that only observes. */
-type AllowingVerdict = Verdict & { readonly pool: string };
+export type AllowingVerdict = Verdict & { readonly pool: string };
 
 /** How closely names under this verdict are watched. */
 export const profileOf = (verdict: Verdict): DetectorProfile =>

@@ -2,8 +2,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Answer, AnswerReader, RECORD_COUNT_MAX } from '../../src/answer/index.ts';
+import { readPlain } from '../../src/answer/read-plain.ts';
 import {
   MALFORMED,
+  nameOctets,
   nameText,
   Question,
   RecordPlace,
@@ -13,7 +15,7 @@ import {
   u32,
 } from '../../src/wire/index.ts';
 import { nearly, validReply, withPoisonBehind } from '../wire/near-valid.ts';
-import { SEED } from './reply.ts';
+import { a, NAME, opt, option, record, replyOctets, SEED } from './reply.ts';
 
 const reader = new AnswerReader();
 const RUNS = { numRuns: 4000 };
@@ -53,6 +55,72 @@ function recordsOf(
   }
   return records;
 }
+
+/** Replies that are addresses and little else, each thing now and then not as it should be. */
+const nearlyPlain = fc
+  .record({
+    type: fc.constantFrom(Rrtype.A, Rrtype.A, Rrtype.AAAA, Rrtype.TXT),
+    ttls: fc.array(fc.constantFrom(0, 1, 300, 0x7fffffff, 0x80000000, 0xffffffff), { maxLength: 18 }),
+    odd: fc.constantFrom('', '', '', 'class', 'type', 'length', 'owner', 'pointer', 'rcode', 'authority'),
+    additional: fc.constantFrom('', 'opt', 'opt', 'opt with options', 'opt with rcode', 'two', 'address'),
+    trailing: fc.constantFrom(0, 0, 0, 3),
+    ad: fc.boolean(),
+  })
+  .map(({ type, ttls, odd, additional, trailing, ad }) => {
+    const answer = ttls.map((ttl, i) => {
+      const isOdd = i === ttls.length - 1;
+      const rdata = Buffer.alloc(type === Rrtype.AAAA ? 16 : isOdd && odd === 'length' ? 5 : 4, i + 1);
+      return record({
+        owner:
+          isOdd && odd === 'owner'
+            ? nameOctets(NAME)
+            : Uint8Array.of(0xc0, isOdd && odd === 'pointer' ? 0x10 : 0x0c),
+        type: isOdd && odd === 'type' ? Rrtype.CNAME : type,
+        class: isOdd && odd === 'class' ? 3 : 1,
+        ttl,
+        rdata,
+      });
+    });
+    const extra: Record<string, Uint8Array[]> = {
+      '': [],
+      opt: [opt()],
+      'opt with options': [opt(option(15, Uint8Array.of(0, 3, 65)))],
+      'opt with rcode': [opt(undefined, 1)],
+      two: [opt(), opt()],
+      address: [a('192.0.2.9')],
+    };
+    return replyOctets({
+      type,
+      answer,
+      ad,
+      rcode: odd === 'rcode' ? 3 : 0,
+      authority: odd === 'authority' ? [a('192.0.2.8')] : [],
+      additional: extra[additional],
+      trailing: new Uint8Array(trailing),
+    });
+  });
+
+test('a plain reply says the same to the reader of plain replies and to that of all', () => {
+  let plain = 0;
+  fc.assert(
+    fc.property(nearlyPlain, options, fc.constantFrom(Rrtype.A, Rrtype.AAAA), (octets, reading, type) => {
+      const asked = new Question(SEED).set(nameOctets(NAME), type);
+      const one = octets.slice();
+      const other = octets.slice();
+      const found = readPlain(one, one.length, asked, reading.trusted);
+      if (found === null) {
+        // What it leaves to the other it leaves as it was.
+        expect(one).toEqual(octets);
+        return;
+      }
+      plain++;
+      expect(found).toEqual(reader.readAny(other, other.length, asked, reading));
+      expect(one).toEqual(other);
+    }),
+    RUNS,
+  );
+  expect(plain).toBeGreaterThan(100);
+});
 
 describe('every reply', () => {
   test('is an answer or a reason, the same whatever stands behind its end', () => {

@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { addressText, clientText } from '../../src/audit/client.ts';
 import { jsonText } from '../../src/audit/json-text.ts';
-import { putName, timeText } from '../../src/audit/line.ts';
+import { putName, putName, putNumber, timeText, timeText } from '../../src/audit/line.ts';
 import { CountingText, lineTextOf, OVERRUN, putLineText, putNumber } from '../../src/audit/line-text.ts';
+import { renderDetail } from '../../src/audit/outcome.ts';
 import { nameText } from '../../src/wire/index.ts';
 import { entriesOf, entryFor, openTest, withDirectory, write } from './fixture.ts';
 
@@ -13,6 +14,24 @@ const ascii = new TextDecoder('utf-8', { fatal: true });
 const anyName = fc
   .array(fc.uint8Array({ minLength: 1, maxLength: 30 }), { maxLength: 8 })
   .map((labels) => Uint8Array.from([...labels.flatMap((label) => [label.length, ...label]), 0]));
+
+test('addresses in octets read as addresses in words, whatever the server is called', () => {
+  const address = fc.uint8Array({ minLength: 4, maxLength: 4 });
+  const server = fc.option(fc.oneof(fc.constant('192.0.2.53:53'), fc.string({ maxLength: 600 })), {
+    nil: undefined,
+  });
+  fc.assert(
+    fc.property(fc.array(address, { minLength: 1, maxLength: 20 }), server, (all, upstream) => {
+      const octets = Buffer.concat(all.map((each) => Buffer.concat([Buffer.alloc(12), each])));
+      const fields = upstream === undefined ? {} : { upstream };
+      const run = { octets, at: 12, stride: 16, count: all.length };
+      const answers = all.map((each) => `A ${each.join('.')}`);
+      expect(ascii.decode(renderDetail({ addresses: run, ...fields }))).toBe(
+        ascii.decode(renderDetail({ answers, ...fields })),
+      );
+    }),
+  );
+});
 
 describe('a name in the log', () => {
   test('is what nameText says of it, whatever its octets', () => {

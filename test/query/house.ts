@@ -91,8 +91,14 @@ class MemoryAudit implements AuditLog {
     return Buffer.from(JSON.stringify(fields));
   }
 
-  renderDetail(fields: DetailFields): Uint8Array {
-    return Buffer.from(JSON.stringify(fields));
+  renderDetail({ addresses, ...fields }: DetailFields): Uint8Array {
+    if (addresses === undefined) return Buffer.from(JSON.stringify(fields));
+    const { octets, at, stride, count } = addresses;
+    const answers = Array.from({ length: count }, (_, i) => {
+      const from = at + i * stride;
+      return `A ${octets.subarray(from, from + 4).join('.')}`;
+    });
+    return Buffer.from(JSON.stringify({ ...fields, answers }));
   }
 
   renderTail(entry: Entry): LineText {
