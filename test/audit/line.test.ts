@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { addressText, clientText } from '../../src/audit/client.ts';
 import { jsonText } from '../../src/audit/json-text.ts';
-import { putName, putName, putNumber, timeText, timeText } from '../../src/audit/line.ts';
+import { putName, timeText } from '../../src/audit/line.ts';
 import { CountingText, lineTextOf, OVERRUN, putLineText, putNumber } from '../../src/audit/line-text.ts';
 import { renderDetail } from '../../src/audit/outcome.ts';
 import { nameText } from '../../src/wire/index.ts';
