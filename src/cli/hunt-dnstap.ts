@@ -5,9 +5,9 @@
  *    Message     1 type   2 family   4 query address   8 query time, s   9 ns   10 query message
  *               12 response time, s   13 ns   14 response message
  */
-
+import { addressTextOf } from '../wire/index.ts';
 import { FormatError } from './hunt-formats.ts';
-import { addressText, messageRecord } from './hunt-messages.ts';
+import { messageRecord } from './hunt-messages.ts';
 import type { HuntRecord } from './hunt-records.ts';
 
 /** Message types that a client's side of a resolver writes: CLIENT_QUERY and CLIENT_RESPONSE. */
@@ -21,12 +21,18 @@ export const isDnstap = (head: Uint8Array): boolean =>
 /** Takes the octets of a file in pieces and gives back the records that have become whole. */
 export class DnstapReader {
   #rest: Buffer = Buffer.alloc(0);
-  #frame = 0;
+  /** Frames that were read. */
+  frame = 0;
   #sawQueries = false;
   readonly #file: string;
 
   constructor(file: string) {
     this.#file = file;
+  }
+
+  /** Octets that belong to no whole frame so far; some at the end mean that the file was cut. */
+  get left(): number {
+    return this.#rest.length;
   }
 
   *read(chunk: Buffer): Generator<HuntRecord> {
@@ -44,7 +50,7 @@ export class DnstapReader {
         continue;
       }
       if (at + 4 + length > this.#rest.length) break;
-      this.#frame++;
+      this.frame++;
       const record = this.#record(this.#rest.subarray(at + 4, at + 4 + length));
       if (record !== null) yield record;
       at += 4 + length;
@@ -64,7 +70,8 @@ export class DnstapReader {
     let response: Uint8Array | undefined;
     for (const field of fields(message)) {
       if (field.number === 1) type = field.value;
-      else if (field.number === 4 && field.octets !== undefined) address = field.octets;
+      else if (field.number === 4 && (field.octets?.length === 4 || field.octets?.length === 16))
+        address = field.octets;
       else if (field.number === 10) query = field.octets;
       else if (field.number === 14) response = field.octets;
       else times.set(field.number, field.value);
@@ -79,8 +86,8 @@ export class DnstapReader {
     return messageRecord(
       octets,
       seconds * 1000 + nanoseconds / 1e6,
-      addressText(address),
-      this.#frame,
+      addressTextOf(address, 0, address.length),
+      this.frame,
       this.#file,
       this.#sawQueries,
     );

@@ -59,7 +59,8 @@ const ALIASES: Readonly<Record<string, string>> = {
 function columnReader(file: string): LineReader {
   let at = new Map(COLUMNS.map((column, index) => [column, index]));
   return (line, number) => {
-    if (line === '' || line.startsWith('#')) return null;
+    // A comment, but for the line that names the columns.
+    if (line === '' || (line.startsWith('#') && (number > 1 || !line.includes('\t')))) return null;
     const fields = line.split('\t');
     const first = Number(fields[at.get('seconds') ?? 0]);
     if (!Number.isFinite(first) || fields[0] === '') {
@@ -83,7 +84,7 @@ function columnReader(file: string): LineReader {
       atMs: first * 1000,
       client: field('client') ?? '0.0.0.0',
       name,
-      type: typeOfText(field('type')),
+      type: typeOfColumn(field('type')),
       rcode: rcodeOf(field('rcode')),
       octets: Number(field('octets') ?? 0) || 0,
       distinctAnswers: 1,
@@ -91,6 +92,12 @@ function columnReader(file: string): LineReader {
       file,
     };
   };
+}
+
+function typeOfColumn(text: string | undefined): number {
+  if (text !== undefined && text !== '' && text !== '-' && !/^\d+$/.test(text) && typeOf(text) === undefined)
+    throw new FormatError(`"${text.slice(0, 30)}" is no query type; expected a number, or a name as TXT`);
+  return typeOfText(text);
 }
 
 const faultOf = (line: string): string =>

@@ -41,10 +41,3 @@ export function messageRecord(
     ...(answered && queriesToo ? { isAnswer: true } : {}),
   };
 }
-
-export function addressText(octets: Uint8Array): string {
-  if (octets.length === 4) return octets.join('.');
-  const groups: string[] = [];
-  for (let i = 0; i + 1 < octets.length; i += 2) groups.push(((octets[i] << 8) | octets[i + 1]).toString(16));
-  return groups.join(':');
-}

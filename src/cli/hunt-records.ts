@@ -16,4 +16,6 @@ export interface HuntRecord {
   readonly file: string;
   /** The record is an answer alone: its question was a record of its own. */
   readonly isAnswer?: boolean;
+  /** Our audit has redacted the name: `redacted` stands for what is not known. */
+  readonly isRedacted?: boolean;
 }

@@ -43,7 +43,8 @@ export async function replay(
   const started = performance.now();
   let firstMs = Number.NaN;
   for await (const record of records) {
-    if (record.isAnswer === true) continue;
+    // What was redacted is not known, so it cannot be asked.
+    if (record.isAnswer === true || record.isRedacted === true) continue;
     const query = queryOf(record, sent & 0xffff);
     if (query === null) continue;
     if (Number.isNaN(firstMs)) firstMs = record.atMs;

@@ -1,8 +1,9 @@
 /** `sallyport hunt FILE…`: the tunnel detector over logs. */
-
-import { statSync } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { type ReadCounters, recordsOf } from './hunt-files.ts';
+import { plainText, segmentNames } from '../audit/index.ts';
+import { noReadCounters, type ReadCounters, recordsOf } from './hunt-files.ts';
 import { inOrder, merged } from './hunt-order.ts';
 import { replay, replayTarget } from './hunt-replay.ts';
 import { HuntSession, type HuntVerdict, type Judge } from './hunt-session.ts';
@@ -19,6 +20,7 @@ interface Flags {
   readonly policy?: string;
   readonly replay?: string;
   readonly speed: number;
+  readonly port: number;
 }
 
 export function huntCommand(dependencies: HuntDependencies = {}): Command {
@@ -26,7 +28,7 @@ export function huntCommand(dependencies: HuntDependencies = {}): Command {
     .description('find data leaving inside names, in logs')
     .argument(
       '<file...>',
-      'audit NDJSON, Zeek dns.log (TSV or JSON), dnstap, pcap, Route 53 query log, columns; .gz too',
+      'audit NDJSON, Zeek dns.log (TSV or JSON), dnstap, pcap or pcapng, Route 53 query log, columns; packed too',
     )
     .option('--json', 'one JSON object a line: verdicts, and a summary at the end')
     .option('--each', 'with --json: one object for each query that would have been denied')
@@ -38,24 +40,23 @@ export function huntCommand(dependencies: HuntDependencies = {}): Command {
     .option('--policy <file>', 'judge names by this policy first; without it every name is allowed')
     .option('--replay <host:port>', 'send the queries into a running resolver instead')
     .option('--speed <n>', 'with --replay: how many times faster than the log', positive, 1)
-    .action(async (files: string[], flags: Flags, command: Command) => {
-      try {
-        await hunt(files, flags, dependencies);
-      } catch (error) {
-        command.error(`hunt: ${(error as Error).message}`);
-      }
-    });
+    .option('--port <port>', 'port of DNS in captures', portNumber, 53)
+    .action((files: string[], flags: Flags) => hunt(files, flags, dependencies));
 }
 
 async function hunt(files: string[], flags: Flags, dependencies: HuntDependencies): Promise<void> {
   const started = performance.now();
-  const counters: ReadCounters = { faults: 0, samples: [], octets: 0 };
+  const counters = noReadCounters();
   const order = { late: 0 };
-  const total = files.reduce((sum, file) => sum + statSync(file).size, 0);
-  const records = merged(files.map((file) => inOrder(recordsOf(file, counters), order)));
+  const logs = files.flatMap(filesOf);
+  const total = logs.reduce((sum, { size }) => sum + size, 0);
+  const records = merged(logs.map(({ path }) => inOrder(recordsOf(path, counters, flags), order)));
   if (flags.replay !== undefined) {
     const { sent, answered, rcodes } = await replay(records, replayTarget(flags.replay), flags.speed);
+    tell(remarks(counters, 0, order.late));
+    if (sent > 0 && answered === 0) tell([`nobody answered at ${flags.replay}`]);
     process.stdout.write(`${JSON.stringify({ type: 'replay', sent, answered, rcodes })}\n`);
+    if (sent === 0) process.exitCode = 1;
     return;
   }
   let judge: Judge | undefined;
@@ -72,10 +73,15 @@ async function hunt(files: string[], flags: Flags, dependencies: HuntDependencie
   const print = (value: unknown): void => {
     process.stdout.write(`${JSON.stringify(value)}\n`);
   };
+  const bar = new ProgressBar(total);
   const session = new HuntSession({
     profile: flags.profile,
     ...(judge === undefined ? {} : { judge }),
-    onVerdict: (verdict) => (flags.json === true ? print(verdict) : process.stdout.write(describe(verdict))),
+    onVerdict: (verdict) => {
+      bar.clear();
+      if (flags.json === true) print(verdict);
+      else process.stdout.write(describe(verdict));
+    },
     ...(flags.json === true && flags.each === true
       ? {
           onDenial: (record) =>
@@ -83,21 +89,17 @@ async function hunt(files: string[], flags: Flags, dependencies: HuntDependencie
               type: 'query',
               line: record.line,
               action: 'deny',
-              ...(files.length > 1 ? { file: record.file } : {}),
+              ...(logs.length > 1 ? { file: record.file } : {}),
             }),
         }
       : {}),
   });
-  const bar = process.stderr.isTTY === true && flags.json !== true ? progress(total) : () => {};
   for await (const record of records) {
     session.feed(record);
-    if ((session.queries & 0xfff) === 0) bar(counters.octets);
+    if ((session.queries & 0x3ff) === 0) bar.draw(counters.octets);
   }
-  for (const sample of counters.samples) process.stderr.write(`${sample}\n`);
-  if (session.unreadable > 0)
-    process.stderr.write(`${session.unreadable} names are no domain names and were passed over\n`);
-  if (counters.faults > 0) process.stderr.write(`${counters.faults} lines could not be read\n`);
-  if (order.late > 0) process.stderr.write(`${order.late} lines came too late to be put in order\n`);
+  bar.clear();
+  tell(remarks(counters, session.unreadable, order.late));
   const summary = {
     type: 'summary',
     queries: session.queries,
@@ -107,12 +109,39 @@ async function hunt(files: string[], flags: Flags, dependencies: HuntDependencie
     seconds: Math.round(performance.now() - started) / 1000,
     maxRssBytes: process.resourceUsage().maxRSS * 1024,
   };
+  if (session.queries === 0 && counters.faults > 0) process.exitCode = 1;
   if (flags.json === true) print(summary);
   else {
     process.stdout.write(
       `${summary.queries} queries, ${summary.pairs} pairs of client and domain, ${summary.flaggedPairs} flagged, ${summary.deniedQueries} queries would have been denied; ${summary.seconds} s, ${Math.round(summary.maxRssBytes / 1048576)} MiB\n`,
     );
   }
+}
+
+/** What the log lacked, for people: on standard error, whatever standard output is. */
+function remarks(
+  { samples, faults, redacted, captures }: ReadCounters,
+  unreadable: number,
+  late: number,
+): string[] {
+  const { fragments, cut, gaps } = captures;
+  const counted: readonly (readonly [number, string])[] = [
+    [faults - samples.length, 'more faults like these'],
+    [unreadable, 'names are no domain names and were passed over'],
+    [redacted, 'names are redacted in the log: what their marks stand for cannot be counted'],
+    [fragments, 'fragments of packets were passed over: long answers are missing, queries hardly'],
+    [cut, 'packets were kept in part; capture with "tcpdump -s 0"'],
+    [gaps, 'times a TCP connection lacked octets; what it said there is missing'],
+    [late, 'lines came too late to be put in order'],
+  ];
+  return [...samples, ...counted.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`)];
+}
+
+function portNumber(text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new InvalidArgumentError('expected a port from 1 to 65535');
+  return port;
 }
 
 function positive(text: string): number {
@@ -123,22 +152,58 @@ function positive(text: string): number {
 
 const describe = (verdict: HuntVerdict): string =>
   [
-    `${verdict.decidedAt}  ${verdict.client} → ${verdict.domain}: ${verdict.action} (${Math.round(verdict.score)} bits, rule ${verdict.rule})`,
-    ...verdict.evidence.map((sentence) => `    ${sentence}`),
+    `${verdict.decidedAt}  ${plainText(verdict.client)} → ${plainText(verdict.domain)}: ${verdict.action} (${Math.round(verdict.score)} bits, rule ${verdict.rule})`,
+    ...verdict.evidence.map((sentence) => `    ${plainText(sentence)}`),
     `    ${verdict.queriesBefore} queries and ${verdict.octetsBefore} octets had left since ${verdict.firstSeen}.`,
     '',
   ].join('\n');
 
-/** A bar on the terminal, drawn at most ten times a second. */
-function progress(total: number): (done: number) => void {
-  let drawnAt = 0;
-  return (done) => {
+/** A bar on the terminal, drawn at most ten times a second; nothing where nobody looks. */
+class ProgressBar {
+  readonly #total: number;
+  readonly #isSeen = process.stderr.isTTY === true;
+  #drawnAt = 0;
+  #isDrawn = false;
+
+  constructor(total: number) {
+    this.#total = total;
+  }
+
+  draw(done: number): void {
     const now = performance.now();
-    if (now - drawnAt < 100) return;
-    drawnAt = now;
-    const share = total === 0 ? 1 : Math.min(1, done / total);
+    if (!this.#isSeen || now - this.#drawnAt < 100) return;
+    this.#drawnAt = now;
+    const share = this.#total === 0 ? 1 : Math.min(1, done / this.#total);
     const filled = Math.round(share * 30);
     process.stderr.write(`\r[${'#'.repeat(filled)}${' '.repeat(30 - filled)}] ${Math.floor(share * 100)} %`);
-    if (share === 1) process.stderr.write('\n');
+    this.#isDrawn = true;
+  }
+
+  /** Makes room for a line. */
+  clear(): void {
+    if (this.#isDrawn) process.stderr.write(`\r${' '.repeat(40)}\r`);
+    this.#isDrawn = false;
+  }
+}
+
+/** Lines for people. A log holds what strangers wrote: nothing of it reaches the terminal raw. */
+function tell(lines: readonly string[]): void {
+  for (const line of lines) process.stderr.write(`${plainText(line)}\n`);
+}
+
+/** A file, or the segments of an audit when it is a directory. Throws in words. */
+function filesOf(path: string): { readonly path: string; readonly size: number }[] {
+  const sizeOf = (file: string): Stats => {
+    const found = statSync(file, { throwIfNoEntry: false });
+    if (found === undefined) throw new Error(`${file}: there is no such file`);
+    return found;
   };
+  const found = sizeOf(path);
+  if (!found.isDirectory()) return [{ path, size: found.size }];
+  const segments = segmentNames(path).map(({ file }) => join(path, file));
+  if (segments.length === 0)
+    throw new Error(
+      `${path} is a directory without segments of an audit (w0-….ndjson); give the files in it`,
+    );
+  return segments.map((file) => ({ path: file, size: sizeOf(file).size }));
 }
