@@ -125,6 +125,24 @@ export function heldSegments(directory: string): ReadonlyMap<number, number> {
   return held;
 }
 
+/**
+ * Names the log of a worker for good, on whatever machine: the first 16 digits of its first public key. With it a number
+ * names a record among all logs there are. Empty while there is none.
+ */
+export function logId(directory: string, worker: number): string {
+  try {
+    const keys = readFileSync(join(directory, 'keys.pub'), 'latin1').trim().split('\n');
+    return (
+      keys
+        .findLast((line) => line.startsWith(`w${worker} `))
+        ?.split(' ')[1]
+        ?.slice(0, 16) ?? ''
+    );
+  } catch {
+    return '';
+  }
+}
+
 /** Leaves under the newest checkpoint of a worker that the disk has confirmed; 0 when there is none. */
 export function confirmedSize(directory: string, worker: number): number {
   try {

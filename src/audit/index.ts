@@ -27,6 +27,7 @@ export {
   confirmedSize,
   dismissReader,
   heldSegments,
+  logId,
   type Place,
   readCursor,
   readerNames,

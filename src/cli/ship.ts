@@ -1,4 +1,5 @@
 /** `sallyport ship`: how far the audit has been carried to its receivers, and whether a receiver can be reached. */
+import { hostname } from 'node:os';
 import { Command } from 'commander';
 import { destinationText, type Settings, type SinkSettings } from '../config/index.ts';
 import {
@@ -154,7 +155,7 @@ async function tryOut(settings: SinkSettings): Promise<Tested> {
   let sink: Sink | null = null;
   try {
     sink = await openSink(settings, VERSION);
-    const partly = await sink.send([testRecord()]);
+    const partly = await sink.send([testRecord(settings)]);
     if (partly !== undefined) return end(false, `the receiver refused the test record: ${partly.why}`);
     await sink.settle?.();
     return end(true, WHAT_IT_SHOWS[settings.type]);
@@ -173,7 +174,8 @@ const WHAT_IT_SHOWS: Readonly<Record<SinkSettings['type'], string>> = {
   clickhouse: "one row inserted; look for seq = 0 and type = 'test'",
 };
 
-function testRecord(): ShipRecord {
+function testRecord({ identity }: SinkSettings): ShipRecord {
   const record = { type: 'test', seq: 0, time: new Date().toISOString(), up: 0 };
-  return { worker: 0, record, line: JSON.stringify({ worker: 0, ...record }) };
+  const from = { host: identity ?? hostname(), log: '', worker: 0 };
+  return { ...from, record, line: JSON.stringify({ ...from, ...record }) };
 }

@@ -113,6 +113,7 @@ const common = {
       description:
         'Only records with these verdicts, e.g. [deny, drop]; `note`: what the log says of itself. Without it: all records.',
     }),
+  identity: path('Name of this resolver in what is shipped; default: the name of this host.').optional(),
   begin: z.enum(['now', 'oldest']).default('now').meta({
     description:
       'Where a sink begins that has never shipped: with what comes from now on, or with the oldest record that is there.',
@@ -157,7 +158,6 @@ const Dnstap = z
       '192.0.2.7:6000',
       'Host and port of the receiver over TCP; this or `socket`.',
     ).optional(),
-    identity: path('Identity in every message; default: the name of this host.').optional(),
     flush,
   })
   .superRefine(({ socket, address }, context) => {
@@ -201,7 +201,6 @@ const Syslog = z
         'json: the record as the message; structured: its members as structured data, and a short text.',
     }),
     facility: z.enum(FACILITIES).default('local0').meta({ description: 'Facility of the messages.' }),
-    hostname: path('HOSTNAME of the messages; default: the name of this host.').optional(),
     enterprise: z.int().min(1).max(4_294_967_295).default(32_473).meta({
       description:
         'Private enterprise number behind the @ of structured data; the default is the one reserved for examples (RFC 5612).',

@@ -46,12 +46,14 @@ export function openClickHouse(settings: SinkOf<'clickhouse'>): Sink {
 export const clickHouseRows = (records: readonly ShipRecord[]): string =>
   records.map((shipped) => `${JSON.stringify(row(shipped))}\n`).join('');
 
-function row({ worker, record }: ShipRecord): object {
+function row({ host, log, worker, record }: ShipRecord): object {
   const { time, cached, observed, rcode, raw, ...others } = record as AuditRecord & { raw?: { hex: string } };
   const members = Object.fromEntries(
     Object.entries(others).filter(([, value]) => typeof value !== 'object' || Array.isArray(value)),
   );
   return {
+    host,
+    log,
     worker,
     // The form that every version reads into DateTime64(3) and String.
     time: time.replace('T', ' ').replace('Z', ''),

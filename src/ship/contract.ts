@@ -1,11 +1,15 @@
 /** What the parts of shipping know of one another. */
 import type { AuditRecord } from '../audit/index.ts';
 
-/** A record on its way: of which worker, as an object, and as the line that JSON receivers get. */
+/** A record on its way: of which log, as an object, and as the line that JSON receivers get. */
 export interface ShipRecord {
+  /** Name of the resolver. */
+  readonly host: string;
+  /** Names the log of the worker for good: `(log, seq)` is a record's own, over hosts and new beginnings. */
+  readonly log: string;
   readonly worker: number;
   readonly record: AuditRecord;
-  /** The line of the log with `"worker"` before all other members; ASCII and one line. */
+  /** The line of the log with `host`, `log` and `worker` before all other members. */
   readonly line: string;
 }
 

@@ -6,10 +6,9 @@
  *    Message  1 type   2 family   3 protocol   4 query address   5 response address   6 query port   7 response port
  *             8, 9 query time   10 query message   12, 13 response time   14 response message   15 policy
  *
- * `extra` is JSON with worker, seq, verdict and what else dnstap has no field for.
+ * `extra` is JSON with log, worker, seq, verdict and what else dnstap has no field for.
  */
 import { isIP, isIPv4 } from 'node:net';
-import { hostname } from 'node:os';
 import type { AuditRecord } from '../audit/index.ts';
 import type { SinkOf } from '../config/index.ts';
 import { Rrtype, rdataOctets } from '../wire/index.ts';
@@ -37,7 +36,7 @@ export async function openDnstap(settings: SinkOf<'dnstap'>, version: string): P
     connection.close();
     throw error;
   }
-  const encode = dnstapEncoder(settings.identity ?? hostname(), version);
+  const encode = dnstapEncoder(version);
   return {
     async send(records) {
       await writer.write(records.flatMap(encode));
@@ -49,21 +48,21 @@ export async function openDnstap(settings: SinkOf<'dnstap'>, version: string): P
 }
 
 /** The frames of a record; none for what the log says of itself, which dnstap has no message for. */
-export function dnstapEncoder(identity: string, version: string): (shipped: ShipRecord) => Buffer[] {
-  const head = [octetsField(1, identity), octetsField(2, `sallyport ${version}`)];
+export function dnstapEncoder(version: string): (shipped: ShipRecord) => Buffer[] {
+  const server = octetsField(2, `sallyport ${version}`);
   return (shipped) => {
     const { record } = shipped;
     if (record.type !== undefined) return [];
-    const extra = octetsField(3, extraText(shipped));
+    const head = [octetsField(1, shipped.host), server, octetsField(3, extraText(shipped))];
     const frame = (message: readonly Buffer[]): Buffer =>
-      Buffer.concat([...head, extra, messageField(14, message), numberField(15, 1)]);
+      Buffer.concat([...head, messageField(14, message), numberField(15, 1)]);
     return messagesOf(record).map(frame);
   };
 }
 
-function extraText({ worker, record }: ShipRecord): string {
+function extraText({ log, worker, record }: ShipRecord): string {
   const { seq, verdict, cause, group, reason, cached, observed, evidence } = record;
-  return JSON.stringify({ worker, seq, verdict, cause, group, reason, cached, observed, evidence });
+  return JSON.stringify({ log, worker, seq, verdict, cause, group, reason, cached, observed, evidence });
 }
 
 /** Messages of an entry, each as its fields. */

@@ -1,6 +1,7 @@
 /**
  * Kafka through kafkajs, which is loaded only when such a sink is configured. A batch is acknowledged by all in-sync
- * replicas; the producer is idempotent, so that its own retries double nothing.
+ * replicas. The producer is not an idempotent one: what is sent again after a failure comes from the log and would be new
+ * to the broker all the same, and `(log, seq)` tells it.
  */
 import type { SinkOf } from '../config/index.ts';
 import { ANSWER_MS, CONNECT_MS, Refused, type Sink } from './contract.ts';
@@ -35,11 +36,7 @@ export async function openKafka(settings: SinkOf<'kafka'>): Promise<Sink> {
     retry: { retries: 2, initialRetryTime: 100, maxRetryTime: 1000 },
     logLevel: logLevel.NOTHING,
   });
-  const producer = kafka.producer({
-    idempotent: true,
-    maxInFlightRequests: 1,
-    allowAutoTopicCreation: false,
-  });
+  const producer = kafka.producer({ maxInFlightRequests: 1, allowAutoTopicCreation: false });
   await producer.connect();
   return {
     async send(records) {

@@ -4,7 +4,6 @@
  * 64-bit integers are texts in this encoding; names are lowerCamelCase. Attributes take the names of OpenTelemetry's
  * semantic conventions where there are some, and `sallyport.*` for all else.
  */
-import { hostname } from 'node:os';
 import type { AuditRecord } from '../audit/index.ts';
 import type { SinkOf } from '../config/index.ts';
 import { type Partly, Refused, type ShipRecord, type Sink } from './contract.ts';
@@ -83,7 +82,7 @@ export function otlpRequest(records: readonly ShipRecord[], version: string): st
           attributes: [
             ...attribute('service.name', 'sallyport'),
             ...attribute('service.version', version),
-            ...attribute('host.name', hostname()),
+            ...attribute('host.name', records[0]?.host),
           ],
         },
         scopeLogs: [
@@ -97,7 +96,7 @@ export function otlpRequest(records: readonly ShipRecord[], version: string): st
   });
 }
 
-function logRecord({ worker, record }: ShipRecord, observed: string): object {
+function logRecord({ log, worker, record }: ShipRecord, observed: string): object {
   const [severityNumber, severityText] = severityOf(record);
   const members = Object.entries(record).filter(([key]) => !ELSEWHERE.has(key));
   return {
@@ -111,6 +110,7 @@ function logRecord({ worker, record }: ShipRecord, observed: string): object {
         `${record.verdict ?? record.type ?? ''} ${record.qname ?? ''} ${record.qtype ?? ''}`.trim(),
     },
     attributes: [
+      ...attribute('sallyport.log', log),
       ...attribute('sallyport.worker', worker),
       ...members.flatMap(([key, value]) => attribute(CONVENTIONS[key] ?? `sallyport.${key}`, value)),
     ],

@@ -6,7 +6,7 @@
  *      ▲                │ failed
  *      └── rewind ◀─────┘ wait, twice as long each time
  */
-import { type AuditRecord, type Place, readCursor, writeCursor } from '../audit/index.ts';
+import { type AuditRecord, jsonText, logId, type Place, readCursor, writeCursor } from '../audit/index.ts';
 import { BATCH_OCTETS, BATCH_RECORDS, failureText, Refused, type ShipRecord, type Sink } from './contract.ts';
 import { type Backlog, backlogOf, type LogState } from './spool.ts';
 import { type Item, WorkerTail } from './tail.ts';
@@ -35,6 +35,8 @@ export interface Loss {
 export interface PumpOptions {
   readonly name: string;
   readonly directory: string;
+  /** Name of this resolver. */
+  readonly host: string;
   /** Makes a connection to the receiver; called again after each failure. */
   readonly open: () => Promise<Sink>;
   readonly passes: (record: AuditRecord) => boolean;
@@ -64,6 +66,8 @@ export interface PumpState {
 export class Pump {
   readonly #options: PumpOptions;
   readonly #tails = new Map<number, WorkerTail>();
+  /** Names of the logs, by worker. */
+  readonly #logs = new Map<number, string>();
   /** Behind what is acknowledged. */
   readonly #acked = new Map<number, Place | null>();
   #sink: Sink | null = null;
@@ -167,7 +171,7 @@ export class Pump {
     for (const { worker, item } of items) {
       if (item.lost !== null) losses.push(this.#gone(worker, item.lost));
       else if (item.record !== null && this.#options.passes(item.record))
-        records.push({ worker, record: item.record, line: `{"worker":${worker},${item.line.slice(1)}` });
+        records.push(this.#shipped(worker, item.record, item.line));
     }
     if (records.length > 0) {
       this.#oldestMs ??= Date.parse(records[0].record.time);
@@ -184,6 +188,14 @@ export class Pump {
       await this.#settle(false);
     }
     return false;
+  }
+
+  #shipped(worker: number, record: AuditRecord, line: string): ShipRecord {
+    const { host, directory } = this.#options;
+    const log = this.#logs.get(worker) || logId(directory, worker);
+    this.#logs.set(worker, log);
+    const head = `{"host":${jsonText(host)},"log":"${log}","worker":${worker},`;
+    return { host, log, worker, record, line: head + line.slice(1) };
   }
 
   /** What is next, of all workers. */

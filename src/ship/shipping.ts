@@ -1,4 +1,6 @@
 /** All sinks of one process: each on its own, over one log. */
+
+import { hostname } from 'node:os';
 import { type AuditRecord, dismissReader, type Place, readerNames, segmentNames } from '../audit/index.ts';
 import type { SinkSettings } from '../config/index.ts';
 import { failureText } from './contract.ts';
@@ -81,6 +83,7 @@ async function openPump(settings: SinkSettings, options: ShippingOptions): Promi
     {
       name,
       directory,
+      host: settings.identity ?? hostname(),
       open: () => openSink(settings, version),
       passes: filterOf(settings),
       spool,

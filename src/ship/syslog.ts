@@ -7,7 +7,6 @@
  * The protocol acknowledges nothing. What the receiver has read to its end counts as arrived: the connection is ended
  * in order now and then, and begun anew.
  */
-import { hostname } from 'node:os';
 import type { AuditRecord } from '../audit/index.ts';
 import { plainText } from '../audit/index.ts';
 import type { SinkOf } from '../config/index.ts';
@@ -66,14 +65,15 @@ export async function openSyslog(settings: SinkOf<'syslog'>): Promise<Sink> {
 /** A record as one message of RFC 5424. */
 export function syslogFormat(settings: SinkOf<'syslog'>): (shipped: ShipRecord) => string {
   const { facility, format, enterprise, messageMax } = settings;
-  const host = headerText(settings.hostname ?? hostname(), 255);
   const head = FACILITY_CODES[facility] * 8;
-  return ({ worker, record, line }) => {
+  return (shipped) => {
+    const { record } = shipped;
+    const host = headerText(shipped.host, 255);
     const kind = headerText(record.type ?? 'query', 32);
     const header = `<${head + severityOf(record)}>1 ${record.time} ${host} sallyport ${process.pid} ${kind}`;
     const room = messageMax - header.length - 3;
-    if (format === 'json') return `${header} - ${shorten(worker, record, line, room)}`;
-    return `${header} ${structured(worker, record, enterprise, room)}`;
+    if (format === 'json') return `${header} - ${shorten(shipped, room)}`;
+    return `${header} ${structured(shipped, enterprise, room)}`;
   };
 }
 
@@ -87,14 +87,14 @@ function severityOf({ type, verdict, cause }: AuditRecord): number {
 }
 
 /** The line, or, when it is too long, the record with fewer answers and how many were left out. */
-function shorten(worker: number, record: AuditRecord, line: string, room: number): string {
+function shorten({ host, log, worker, record, line }: ShipRecord, room: number): string {
   let text = asciiOnly(line);
   const answers = [...(record.answers ?? [])];
   const evidence = [...(record.evidence ?? [])];
   for (let leftOut = 1; text.length > room && answers.length + evidence.length > 0; leftOut++) {
     if (answers.length > 0) answers.pop();
     else evidence.pop();
-    text = asciiOnly(JSON.stringify({ worker, ...record, answers, evidence, leftOut }));
+    text = asciiOnly(JSON.stringify({ host, log, worker, ...record, answers, evidence, leftOut }));
   }
   return text;
 }
@@ -128,9 +128,9 @@ const MEMBERS = [
   'reason',
 ] as const satisfies readonly (keyof AuditRecord)[];
 
-function structured(worker: number, record: AuditRecord, enterprise: number, room: number): string {
+function structured({ log, worker, record }: ShipRecord, enterprise: number, room: number): string {
   const said = `${record.verdict ?? record.type ?? ''} ${record.qname ?? ''} ${record.qtype ?? ''}`.trim();
-  let element = `[sallyport@${enterprise} worker="${worker}"`;
+  let element = `[sallyport@${enterprise} log="${log}" worker="${worker}"`;
   const add = (name: string, value: unknown): void => {
     if (value === undefined || value === null) return;
     const text = plainText(String(value)).replace(/["\\\]]/g, '\\$&');

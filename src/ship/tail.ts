@@ -3,7 +3,7 @@
  *
  * A record is handed out once a line of structure stands behind it whose tree is not larger than that of the newest
  * checkpoint on the disk. So whatever a receiver has, the log has, after a power cut too, and a number is never used again
- * for another record: `(worker, seq)` names a record for good, on both sides.
+ * for another record, on either side.
  *
  *    {"seq":7}{"seq":8}{"type":"checkpoint","size":40}{"seq":9}{"type":"block","size":41}{"seq":10}
  *    └──────── handed out once w0.head says 40 ──────┘└──────── once it says 41 ────────┘└─ waits

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { Settings } from '../../src/config/settings.ts';
 import { CAUSES, PLAIN } from '../../src/metrics/catalogue.ts';
+import { SHIP_FAMILIES } from '../../src/shipper-thread.ts';
 
 const page = readFileSync(new URL('../../docs/limits.md', import.meta.url), 'utf8');
 const rows = page.split('\n').filter((line) => /^\| [`(]/.test(line));
@@ -14,6 +15,7 @@ const known = new Set<string>([
     name,
     ...Object.entries(labels).map(([label, value]) => `${name}{${label}="${value}"}`),
   ]),
+  ...SHIP_FAMILIES.map(({ name }) => name),
   ...CAUSES.map((cause) => `policy_decisions_total{cause="${cause}"}`),
 ]);
 
