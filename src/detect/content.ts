@@ -108,10 +108,11 @@ export class Content {
     for (const token of COMMON_TOKENS) {
       let hash = seed;
       for (let i = 0; i < token.length; i++) hash = step(hash, token.charCodeAt(i));
-      for (let slot = spread(hash) & 4095; ; slot = (slot + 1) & 4095) {
-        if (this.#common[slot] === hash) break;
+      const word = spread(hash);
+      for (let slot = word & 4095; ; slot = (slot + 1) & 4095) {
+        if (this.#common[slot] === word) break;
         if (this.#common[slot] === 0) {
-          this.#common[slot] = hash;
+          this.#common[slot] = word;
           break;
         }
       }
@@ -157,9 +158,11 @@ export class Content {
     this.#nameA = spread(question.suffixHash[0]);
     this.#nameB = spread(second);
     this.#client = client;
-    if (this.#seen.has(this.#nameA, this.#nameB, day)) {
-      this.isShared = !this.#seen.has(this.#nameA ^ client, this.#nameB, day);
-      this.isRepeat = !this.isShared;
+    const first = this.#seen.find(this.#nameA, this.#nameB, day);
+    if (first >= 0) {
+      // One client in sixteen is taken for the first: it is charged a repeat where it would have been given something back.
+      this.isRepeat = first === (client & 15) || this.#seen.has(this.#nameA ^ client, this.#nameB, day);
+      this.isShared = !this.isRepeat;
       return;
     }
     this.isNewName = true;
@@ -226,10 +229,10 @@ export class Content {
 
   /** Remembers the name, who asked it, and its words, once it leaves. Returns how many words it showed the zone. */
   learn(day: number): number {
-    if (this.isShared || this.isNewName) this.#seen.add(this.#nameA ^ this.#client, this.#nameB, day, 0);
+    if (this.isShared) this.#seen.mark(this.#nameA ^ this.#client, this.#nameB, day, 0);
     if (!this.isNewName) return 0;
     const chance = this.#nameB >>> 4;
-    this.#seen.add(this.#nameA, this.#nameB, day, chance);
+    this.#seen.mark(this.#nameA, this.#nameB, day, this.#client);
     for (let i = 0; i < this.#wordCount; i++) {
       const word = this.#words[i];
       this.#seen.add(
@@ -249,7 +252,7 @@ export class Content {
     const a = spread(question.suffixHash[0]) ^ client ^ ANSWER_MARK;
     const b = spread(second ^ question.type);
     const had = this.#seen.has(a, b, day);
-    if (!had) this.#seen.add(a, b, day, 0);
+    if (!had) this.#seen.mark(a, b, day, 0);
     return had;
   }
 
@@ -327,11 +330,11 @@ export class Content {
     }
     cost += TRIGRAM_COSTS[(a * SYMBOL_COUNT + b) * SYMBOL_COUNT];
     if (length > this.longest) this.longest = length;
-    if (this.#isCommon(hash)) {
+    const word = spread(hash);
+    if (this.#isCommon(word)) {
       this.bits += COMMON_TOKEN_BITS;
       return;
     }
-    const word = spread(hash);
     const count = this.#seen.find(spread(word ^ this.#zone), Math.imul(word, 0x85ebca6b) ^ this.#zone, day);
     if (this.#wordCount < WORDS_MAX) this.#words[this.#wordCount++] = word;
     if (count >= 0) {
@@ -353,9 +356,9 @@ export class Content {
     this.payload += bits * (this.isSearch && share <= LANGUAGE_SHARE ? SEARCH_LANGUAGE_SHARE : share);
   }
 
-  #isCommon(hash: number): boolean {
-    for (let slot = spread(hash) & 4095; this.#common[slot] !== 0; slot = (slot + 1) & 4095) {
-      if (this.#common[slot] === hash) return true;
+  #isCommon(word: number): boolean {
+    for (let slot = word & 4095; this.#common[slot] !== 0; slot = (slot + 1) & 4095) {
+      if (this.#common[slot] === word) return true;
     }
     return false;
   }

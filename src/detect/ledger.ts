@@ -1,7 +1,10 @@
 /**
  * A fixed table of rows keyed by 64 bits, eight to a set, in shared memory so that every worker sees one view.
  *
- * The first half of the key picks the set, the second is kept in the row: a wrong hit needs 32 equal bits in one set, under a
+ *    keys of all rows │ columns of all rows: last visit, weight, and what the table adds
+ *
+ * The first half of the key picks the set, the second is kept, the eight of a set side by side so that finding one is a look
+ * at one line of memory: a wrong hit needs 32 equal bits in one set, under a
  * seed that nobody outside knows.
  *
  * A full set gives up the row that owes least, debts fading slowly with the time since the last visit. So a row that
@@ -11,12 +14,12 @@
  */
 const WAYS = 8;
 
-/** Columns every row begins with; a table adds its own behind. */
-const TAG = 0;
+/** Columns every row begins with; a table adds its own from `OWN` on. */
 /** Seconds since 1970 of the last visit. */
-export const LAST = 1;
+export const LAST = 0;
 /** Float: what the row owes; decides who is evicted. */
-export const WEIGHT = 2;
+export const WEIGHT = 1;
+export const OWN = 2;
 
 /** Bits a debt fades per second for the choice of a victim only: 216 a day. */
 const FADE = 0.0025;
@@ -24,75 +27,87 @@ const FADE = 0.0025;
 export class Ledger {
   readonly ints: Int32Array;
   readonly floats: Float32Array;
-  readonly columns: number;
+  readonly #rows: number;
+  /** Columns of a row, without its key. */
+  readonly #width: number;
   /** Sets for each of the 2³² values of a key. */
   readonly #scale: number;
   /** Rows that were given up for others. */
   evictions = 0;
 
+  /** `memory`: as `octets` says, zero-filled or shared with other threads. */
   constructor(memory: SharedArrayBuffer | ArrayBuffer, columns: number) {
     this.ints = new Int32Array(memory);
     this.floats = new Float32Array(memory);
-    this.columns = columns;
-    this.#scale = Math.floor(this.ints.length / columns / WAYS) / 0x1_0000_0000;
+    this.#width = columns;
+    this.#rows = Math.floor(this.ints.length / (columns + 1) / WAYS) * WAYS;
+    this.#scale = this.#rows / WAYS / 0x1_0000_0000;
   }
 
-  /** Octets for at least `rows` rows. */
+  /** Octets for at least `rows` rows of so many columns. */
   static octets(rows: number, columns: number): number {
-    return Math.max(1, Math.ceil(rows / WAYS)) * WAYS * columns * 4;
+    return Math.max(1, Math.ceil(rows / WAYS)) * WAYS * (columns + 1) * 4;
   }
 
   /** Position of the row's first column, or −1. */
   find(keyA: number, keyB: number): number {
-    const { ints, columns } = this;
+    const { ints } = this;
     const tag = keyB | 1;
-    let at = this.#firstOf(keyA);
-    for (let way = 0; way < WAYS; way++, at += columns) if (ints[at] === tag) return at;
+    const first = this.#firstOf(keyA);
+    for (let row = first; row < first + WAYS; row++)
+      if (ints[row] === tag) return this.#rows + row * this.#width;
     return -1;
   }
 
-  /** Position of the row, made when it is not there. A new row is zero but for its key and LAST. */
+  /** Position of the row, made when it is not there. A new row is zero but for LAST. */
   open(keyA: number, keyB: number, nowSeconds: number): number {
-    const { ints, columns } = this;
+    const { ints } = this;
     const tag = keyB | 1;
     const first = this.#firstOf(keyA);
-    let at = first;
-    for (let way = 0; way < WAYS; way++, at += columns) if (ints[at] === tag) return at;
+    for (let row = first; row < first + WAYS; row++)
+      if (ints[row] === tag) return this.#rows + row * this.#width;
     return this.#make(first, tag, nowSeconds);
   }
 
   #make(first: number, tag: number, nowSeconds: number): number {
-    const { ints, floats, columns } = this;
-    let victim = first;
-    let victimWeight = Number.POSITIVE_INFINITY;
-    let at = first;
-    for (let way = 0; way < WAYS; way++, at += columns) {
-      if (ints[at + TAG] === 0) {
-        victim = at;
-        victimWeight = Number.NEGATIVE_INFINITY;
+    const { ints, floats } = this;
+    const width = this.#width;
+    let victim = -1;
+    for (let row = first; row < first + WAYS; row++) {
+      if (ints[row] === 0) {
+        victim = row;
         break;
       }
-      const weight = floats[at + WEIGHT] - (nowSeconds - ints[at + LAST]) * FADE;
-      if (weight < victimWeight) {
-        victim = at;
-        victimWeight = weight;
-      }
     }
-    if (victimWeight !== Number.NEGATIVE_INFINITY) this.evictions++;
-    ints[victim + TAG] = tag;
-    ints[victim + LAST] = nowSeconds;
-    for (let i = victim + WEIGHT; i < victim + columns; i++) ints[i] = 0;
-    return victim;
+    if (victim < 0) {
+      let least = Number.POSITIVE_INFINITY;
+      for (let row = first; row < first + WAYS; row++) {
+        const at = this.#rows + row * width;
+        const weight = floats[at + WEIGHT] - (nowSeconds - ints[at + LAST]) * FADE;
+        if (weight < least) {
+          victim = row;
+          least = weight;
+        }
+      }
+      // A weight that is no number is less than none: such a row is nobody's debt.
+      if (victim < 0) victim = first;
+      this.evictions++;
+    }
+    const at = this.#rows + victim * width;
+    ints[victim] = tag;
+    ints[at + LAST] = nowSeconds;
+    for (let i = at + WEIGHT; i < at + width; i++) ints[i] = 0;
+    return at;
   }
 
   #firstOf(keyA: number): number {
-    return Math.floor((keyA >>> 0) * this.#scale) * WAYS * this.columns;
+    return Math.floor((keyA >>> 0) * this.#scale) * WAYS;
   }
 
   /** Rows in use; walks the table, for metrics and tests. */
   count(): number {
     let rows = 0;
-    for (let at = TAG; at < this.ints.length; at += this.columns) if (this.ints[at] !== 0) rows++;
+    for (let row = 0; row < this.#rows; row++) if (this.ints[row] !== 0) rows++;
     return rows;
   }
 }

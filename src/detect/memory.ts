@@ -8,7 +8,7 @@
  *
  * The slow view has 28 octets a pair of its own (`slow-view.ts`).
  */
-import { Ledger, WEIGHT } from './ledger.ts';
+import { Ledger, OWN, WEIGHT } from './ledger.ts';
 
 export interface DetectMemory {
   readonly pairs: SharedArrayBuffer;
@@ -28,26 +28,27 @@ export interface MemoryOptions {
   readonly names?: number;
 }
 
-export const PAIR_COLUMNS = 6;
-export const ZONE_COLUMNS = 11;
-export const CLIENT_COLUMNS = 4;
+/** Columns beside the key. */
+export const PAIR_COLUMNS = 5;
+export const ZONE_COLUMNS = 10;
+export const CLIENT_COLUMNS = 3;
 
 /**
- * Pair columns behind the key. `BURST` is the ledger's weight. An even `BLOCKED` is a block, an odd one a hold (see `order.ts`).
+ * Columns of a pair. `BURST` is the ledger's weight. An even `BLOCKED` is a block, an odd one a hold (see `order.ts`).
  * `LEFT` is queries (12 bits) and octets (20 bits) that left, for evidence.
  */
-export const PAIR = { BURST: WEIGHT, DOWN: 3, BLOCKED: 4, LEFT: 5 } as const;
+export const PAIR = { BURST: WEIGHT, DOWN: OWN, BLOCKED: 3, LEFT: 4 } as const;
 export const ZONE = {
-  FIRST: 3,
-  CLIENTS_LOW: 4,
-  CLIENTS_HIGH: 5,
-  WORDS: 6,
-  BLOCKED: 7,
-  FORM: 8,
-  FORM_CLIENTS_LOW: 9,
-  FORM_CLIENTS_HIGH: 10,
+  FIRST: OWN,
+  CLIENTS_LOW: 3,
+  CLIENTS_HIGH: 4,
+  WORDS: 5,
+  BLOCKED: 6,
+  FORM: 7,
+  FORM_CLIENTS_LOW: 8,
+  FORM_CLIENTS_HIGH: 9,
 } as const;
-export const CLIENT = { BLOCKED: 3 } as const;
+export const CLIENT = { BLOCKED: OWN } as const;
 
 export const LEFT_QUERIES_MAX = 0xfff;
 export const LEFT_OCTETS_MAX = 0xf_ffff;

@@ -11,13 +11,13 @@
  *
  * Not kept over a restart: a list is learnt again within a round.
  */
-import { drained, LAST, Ledger, WEIGHT } from './ledger.ts';
+import { drained, LAST, Ledger, OWN, WEIGHT } from './ledger.ts';
 import { DAY, LIMITS } from './limits.ts';
 
-const PAIR_COLUMNS = 6;
-const PAIR = { LEVEL: WEIGHT, PREVIOUS: 3, GUESSES: 4, QUESTIONS: 5 } as const;
-const QUESTION_COLUMNS = 4;
-const FOLLOWER = 3;
+const PAIR_COLUMNS = 5;
+const PAIR = { LEVEL: WEIGHT, PREVIOUS: OWN, GUESSES: 3, QUESTIONS: 4 } as const;
+const QUESTION_COLUMNS = 3;
+const FOLLOWER = OWN;
 
 /** Guesses are halved beyond this, so that the coder follows what changes. */
 const GUESSES_MAX = 1024;

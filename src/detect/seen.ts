@@ -2,7 +2,7 @@
  * What has been seen before: names, and the words each zone's names are made of, with how often. A fixed table of
  * fingerprints in shared memory, eight to a set.
  *
- *    entry   tag (20 bits) | logarithm of the count (4 bits) | day (8 bits)
+ *    entry   tag (20 bits) | logarithm of a word's count, or who asked a name first (4 bits) | day (8 bits)
  *
  * A full set gives up the entry that was not met for the longest time. Flooding the table makes it forget, and what is
  * forgotten is charged again: a flood costs the flooder, it hides nothing. A wrong hit needs 20 equal bits in one set.
@@ -22,7 +22,7 @@ export class Seen {
   }
 
   /**
-   * The logarithm (base 2, at most 15) of how often the pair of hashes was added, or −1 when it was not. A hit is marked as
+   * The logarithm (base 2, at most 15) of how often the pair of hashes was added, or the bits it was marked with; −1 when it was not. A hit is marked as
    * met on `day` (days since 1970).
    */
   find(hashA: number, hashB: number, day: number): number {
@@ -45,6 +45,15 @@ export class Seen {
 
   /** Adds the pair, or counts it once more: by chance, so that four bits hold counts up to 32,768 (Morris 1978). */
   add(hashA: number, hashB: number, day: number, chance: number): void {
+    this.#put(hashA, hashB, day, chance, 0);
+  }
+
+  /** Adds the pair with four bits of the caller's in the place of the count; leaves them alone when it is there. */
+  mark(hashA: number, hashB: number, day: number, bits: number): void {
+    this.#put(hashA, hashB, day, -1, bits);
+  }
+
+  #put(hashA: number, hashB: number, day: number, chance: number, bits: number): void {
     const at = Math.floor((hashA >>> 0) * this.#scale) * WAYS;
     const tag = tagOf(hashB);
     const entries = this.#entries;
@@ -54,7 +63,7 @@ export class Seen {
       const entry = entries[i];
       if (entry >>> 12 === tag) {
         const count = (entry >>> 8) & 15;
-        const more = count < COUNT_MAX && (chance & ((1 << count) - 1)) === 0 ? 256 : 0;
+        const more = chance >= 0 && count < COUNT_MAX && (chance & ((1 << count) - 1)) === 0 ? 256 : 0;
         entries[i] = ((entry & ~255) | (day & 255)) + more;
         return;
       }
@@ -70,7 +79,7 @@ export class Seen {
         oldest = i;
       }
     }
-    entries[oldest] = (tag << 12) | (day & 255);
+    entries[oldest] = (tag << 12) | ((bits & 15) << 8) | (day & 255);
   }
 }
 

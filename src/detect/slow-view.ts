@@ -10,7 +10,7 @@
  *    clients   24 octets: key, last, month, day, first, zones
  */
 import type { Action, AlarmRule, Block, Charge, Scope, Verdict } from './contract.ts';
-import { drained, LAST, Ledger, WEIGHT } from './ledger.ts';
+import { drained, LAST, Ledger, OWN, WEIGHT } from './ledger.ts';
 import { BLOCK_SECONDS, DAY, LIMITS, MONTH, ORDER_BLOCK } from './limits.ts';
 import { Order } from './order.ts';
 
@@ -39,12 +39,12 @@ export interface SlowState {
 /** Probes of so many clients are the fleet's search list. */
 const PROBE_CLIENTS = 8;
 
-const PAIR_COLUMNS = 7;
-const ZONE_COLUMNS = 7;
-const CLIENT_COLUMNS = 6;
-const PAIR = { MONTH: WEIGHT, DAY: 3, TOLD: 4, NAMES: 5, FIRST: 6 } as const;
-const ZONE = { MONTH: WEIGHT, FORM: 3, FORM_LAST: 4, NAMES: 5, FIRST: 6 } as const;
-const CLIENT = { MONTH: WEIGHT, DAY: 3, FIRST: 4, ZONES: 5 } as const;
+const PAIR_COLUMNS = 6;
+const ZONE_COLUMNS = 6;
+const CLIENT_COLUMNS = 5;
+const PAIR = { MONTH: WEIGHT, DAY: OWN, TOLD: 3, NAMES: 4, FIRST: 5 } as const;
+const ZONE = { MONTH: WEIGHT, FORM: OWN, FORM_LAST: 3, NAMES: 4, FIRST: 5 } as const;
+const CLIENT = { MONTH: WEIGHT, DAY: OWN, FIRST: 3, ZONES: 4 } as const;
 
 export function createSlowView(options: SlowViewOptions = {}): SlowView {
   return new SlowView(options);

@@ -4,7 +4,7 @@
  * One hash table answers for the public suffixes, the known services and the popular domains; it is looked up once for
  * each label, with the suffix hashes a question carries anyway, and every hit is compared octet by octet.
  *
- *    value   public-suffix flags (6 bits) | popular (1) | service index + 1 (from bit 8)
+ *    value   public-suffix flags (6 bits) | popular (1) | on the way to a service (1) | service index + 1 (from bit 8)
  */
 import { nameOctets, type Question } from '../wire/index.ts';
 import { popularDomains } from './ngrams.ts';
@@ -21,6 +21,8 @@ import {
 import { SuffixTable } from './suffix-table.ts';
 
 const POPULAR = 64;
+/** Below this name there are services. */
+const ON_THE_WAY = 128;
 const NEWLINE = 0x0a;
 /** About as many names as the lists hold; the table grows by itself. */
 const NAMES = 20_000;
@@ -67,7 +69,9 @@ export class Zones {
         shapes: compileShapes(lines.flatMap((line) => line.shapes)),
         extraLabels,
       });
-      table.add(nameOctets(zone), 0, compiled.length << 8);
+      const name = nameOctets(zone);
+      table.add(name, 0, compiled.length << 8);
+      for (let at = name[0] + 1; name[at] !== 0; at += name[at] + 1) table.add(name, at, ON_THE_WAY);
     }
     this.#services = compiled;
     this.#table = table;
@@ -113,8 +117,8 @@ export class Zones {
         serviceIndex = value >> 8;
         serviceLabels = depth;
       }
-      // Nothing in the table is deeper than five labels but reverse zones, which are cut by their own rule.
-      if (depth >= 6) break;
+      // Every suffix of what stands in the table stands there too.
+      if (value === 0) break;
     }
     this.suffixLabels = suffix;
     this.isShared = shared;

@@ -6,7 +6,7 @@ import { nameOctets, Question } from '../../src/wire/index.ts';
 
 describe('Ledger', () => {
   test('keeps a row that owes much while many that owe little pass through', () => {
-    const ledger = new Ledger(new ArrayBuffer(Ledger.octets(64, 8)), 8);
+    const ledger = new Ledger(new ArrayBuffer(Ledger.octets(64, 7)), 7);
     const debtor = ledger.open(12345, 678, 1000);
     ledger.floats[debtor + WEIGHT] = 300;
     for (let i = 0; i < 100_000; i++) {

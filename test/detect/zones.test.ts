@@ -1,10 +1,12 @@
 import { getDomain, getPublicSuffix } from 'tldts';
 import { describe, expect, test } from 'vitest';
 import { popularDomains } from '../../src/detect/ngrams.ts';
+import { SERVICES } from '../../src/detect/profiles/services.ts';
 import { Zones } from '../../src/detect/zones.ts';
 import { nameOctets, nameText, Question } from '../../src/wire/index.ts';
 
 const SEED = 0x1234;
+const popularNames = Buffer.from(popularDomains()).toString('latin1').split('\n');
 const zones = new Zones(SEED, []);
 const question = new Question(SEED);
 
@@ -16,9 +18,7 @@ const suffixText = (name: string): string => {
 describe('Zones', () => {
   test('cuts every popular name where tldts cuts it', () => {
     const options = { allowPrivateDomains: true };
-    const wrong = Buffer.from(popularDomains())
-      .toString('latin1')
-      .split('\n')
+    const wrong = popularNames
       .map((name) => `a.b.${name}`)
       .filter((name) => suffixText(name) !== getPublicSuffix(name, options));
     expect(wrong).toEqual([]);
@@ -37,6 +37,20 @@ describe('Zones', () => {
     expect(suffixText(name)).toBe(suffix);
     expect(zones.isShared).toBe(isShared);
     expect(getPublicSuffix(name, { allowPrivateDomains: true })).toBe(suffix);
+  });
+
+  test('knows every popular domain below its suffix, and every service at its zone', () => {
+    const known = new Zones(SEED);
+    const strangers = popularNames.filter((name) => {
+      known.read(question.set(nameOctets(name), 1));
+      return !known.isPopular && !known.isShared && known.service === null;
+    });
+    expect(strangers).toEqual([]);
+    const unknown = SERVICES.filter(({ zone }) => {
+      known.read(question.set(nameOctets(zone), 1));
+      return known.service === null && !known.isShared;
+    });
+    expect(unknown.map(({ zone }) => zone)).toEqual([]);
   });
 
   test('holds a name that is a public suffix to account as a whole', () => {
