@@ -1,160 +1,105 @@
 /**
  * What a sender who knows every rule can still move: for each way of writing, the highest steady rate that stays without a
- * verdict for 30 days, by bisection. `node …/bench/detect/search.js [--seed N]`
+ * verdict for 30 days, by bisection, and what of it leaves. `node …/bench/detect/search.js [--seed N] [--only TEXT]`
  */
 import { HuntSession } from '../../src/cli/hunt-session.ts';
 import { history } from './channels.ts';
-import { BASE32, DIGITS, HEX, LETTERS, Random, WORDS } from './random.ts';
-import { A, DAY, type Made, START, TXT } from './traffic.ts';
+import { Random } from './random.ts';
+import { A, DAY, START } from './traffic.ts';
+import { type Asked, DOWN, EVASIONS, WAYS, type Way } from './ways.ts';
 
-const at = process.argv.indexOf('--seed');
-const seed = at < 0 ? 1 : Number(process.argv[at + 1]);
+const option = (name: string, usual: string): string => {
+  const at = process.argv.indexOf(`--${name}`);
+  return at < 0 ? usual : process.argv[at + 1];
+};
+const seed = Number(option('seed', '1'));
+const only = option('only', '');
 const DAYS = 30;
 const BEGIN = START + 4 * DAY;
 
-interface Way {
-  readonly name: string;
-  /** Bits one name moves. */
-  readonly bits: number;
-  readonly label: (random: Random, i: number) => string;
-  readonly zones?: number;
-  readonly clients?: number;
-  readonly type?: number;
-  /** Ordinary use by twelve clients over three days before. */
-  readonly established?: boolean;
-  readonly zone?: string;
+/** The queries of one day from its beginning; `sent`: those of the days before. */
+function ofDay(way: Way, random: Random, perDay: number, day: number, sent: number): Asked[] {
+  if (way.day !== undefined) return way.day(random, perDay, day);
+  const asked: Asked[] = [];
+  const zones = way.zones ?? 1;
+  // A rate below one a day is a rate too.
+  for (let i = sent; (i * DAY) / perDay < (day + 1) * DAY; i++) {
+    asked.push({
+      atMs: (i * DAY) / perDay - day * DAY,
+      client: `10.66.0.${i % (way.clients ?? 1)}`,
+      name: `${way.label?.(random, i)}.${way.zone ?? `marigold-${i % zones}-parade.net`}`,
+      type: way.type ?? A,
+    });
+  }
+  return asked;
 }
 
-const words = (random: Random, count: number): string =>
-  Array.from({ length: count }, () => random.pick(WORDS)).join('-');
-
-const WAYS: readonly Way[] = [
-  { name: 'base32, 3 characters', bits: 15, label: (r) => r.text(3, BASE32) },
-  { name: 'base32, 8 characters', bits: 40, label: (r) => r.text(8, BASE32) },
-  { name: 'base32, 26 characters', bits: 130, label: (r) => r.text(26, BASE32) },
-  { name: 'hex, 32 characters', bits: 128, label: (r) => r.text(32, HEX) },
-  {
-    name: 'hex, 32 characters, established zone',
-    bits: 128,
-    label: (r) => r.text(32, HEX),
-    established: true,
-  },
-  { name: 'decimal, 9 digits', bits: 29.9, label: (r) => r.text(9, DIGITS) },
-  {
-    name: 'decimal, 3 digits, 4 labels (IP-like)',
-    bits: 32,
-    label: (r) => Array.from({ length: 4 }, () => r.below(256)).join('.'),
-  },
-  { name: 'UUID', bits: 122, label: (r) => r.uuid() },
-  { name: 'three words of 256', bits: 24, label: (r) => words(r, 3) },
-  { name: 'three words of 256, established zone', bits: 24, label: (r) => words(r, 3), established: true },
-  { name: 'one word of 256 and 2 digits', bits: 14.6, label: (r) => `${r.pick(WORDS)}${r.below(100)}` },
-  { name: 'DKIM selectors', bits: 80, type: TXT, label: (r) => `${r.text(16, BASE32)}._domainkey` },
-  {
-    name: 'SPF macros',
-    bits: 32,
-    type: TXT,
-    label: (r) => `${Array.from({ length: 4 }, () => r.below(256)).join('.')}._spf`,
-  },
-  {
-    name: 'probes of 15 letters, established zone',
-    bits: 70.5,
-    label: (r) => r.text(15, LETTERS),
-    established: true,
-  },
-  {
-    name: 'below a tenant of a shared suffix',
-    bits: 40,
-    label: (r) => r.text(8, BASE32),
-    zone: 'sender.github.io',
-  },
-  { name: 'tenants of a shared suffix', bits: 40, label: (r) => r.text(8, BASE32), zone: 'github.io' },
-  {
-    name: 'base32, 26 characters, dressed as a search list',
-    bits: 130,
-    label: (r) => `${r.text(26, BASE32)}.com`,
-  },
-  { name: 'GUIDs below _msdcs', bits: 122, label: (r) => `${r.uuid()}._msdcs` },
-  { name: 'code book of 8 names', bits: 3, label: (r) => `n${r.below(8)}` },
-  { name: 'code book of 64 names', bits: 6, label: (r) => `n${r.below(64)}` },
-  { name: 'code book of 256 words', bits: 8, label: (r) => r.pick(WORDS) },
-  {
-    name: 'reverse zone of a rented IPv4 /24',
-    bits: 8,
-    label: (r) => String(r.below(256)),
-    zone: '2.0.192.in-addr.arpa',
-  },
-  {
-    name: 'reverse zone of a rented IPv6 /48',
-    bits: 80,
-    label: (r) => r.text(20, HEX).split('').join('.'),
-    zone: '8.b.d.0.1.0.0.2.a.a.a.a.ip6.arpa',
-  },
-  { name: '5 zones in turn', bits: 40, label: (r) => r.text(8, BASE32), zones: 5 },
-  { name: '20 zones in turn', bits: 40, label: (r) => r.text(8, BASE32), zones: 20 },
-  { name: '100 zones in turn', bits: 40, label: (r) => r.text(8, BASE32), zones: 100 },
-  { name: '10 clients, one zone (all together)', bits: 40, label: (r) => r.text(8, BASE32), clients: 10 },
-  { name: '50 clients, one zone (all together)', bits: 40, label: (r) => r.text(8, BASE32), clients: 50 },
-  {
-    name: '50 clients, one zone, lengths vary (all together)',
-    bits: 40,
-    label: (r) => `${r.text(8, BASE32)}${'-a'.repeat(r.below(8))}`,
-    clients: 50,
-  },
-];
-
-/** Queries that leave within 30 days when `perDay` names a day are asked; −1 when there is a verdict. */
-function leaving(way: Way, perDay: number): number {
+/** Queries that leave within the days when `perDay` names a day are asked; −1 when there is a verdict. */
+function leaving(way: Way, perDay: number, days: number): number {
   const random = new Random(seed * 31 + way.name.length);
   let verdicts = 0;
   const session = new HuntSession({
     profile: 'default',
     onVerdict: (verdict) => {
-      if (verdict.client.startsWith('10.66.')) verdicts++;
+      if (/^(10\.66|2001)/.test(verdict.client)) verdicts++;
     },
   });
-  const zones = Array.from({ length: way.zones ?? 1 }, (_, i) => way.zone ?? `marigold-${i}-parade.net`);
-  const traffic: Made[] = way.established === true ? history(random, zones[0], BEGIN) : [];
+  const traffic = way.established === true ? history(random, way.zone ?? 'marigold-0-parade.net', BEGIN) : [];
   traffic.sort((a, b) => a.atMs - b.atMs);
   for (const made of traffic) session.feed({ ...made, distinctAnswers: 1, line: 0, file: '' });
   const before = session.forwardedQueries;
-  const count = Math.floor(perDay * DAYS);
-  for (let i = 0; i < count && verdicts === 0; i++) {
-    session.feed({
-      atMs: BEGIN + (i * DAY) / perDay,
-      client: `10.66.0.${i % (way.clients ?? 1)}`,
-      name: `${way.label(random, i)}.${zones[i % zones.length]}`,
-      type: way.type ?? A,
-      rcode: 0,
-      octets: 90,
-      distinctAnswers: 1,
-      line: 0,
-      file: '',
-    });
+  const [octets, distinctAnswers] = way.answer ?? [90, 1];
+  let sent = 0;
+  for (let day = 0; day < days; day += way.everyDays ?? 1) {
+    // Where there is silence between, each burst is a day of its own.
+    const asked =
+      way.everyDays === undefined ? ofDay(way, random, perDay, day, sent) : ofDay(way, random, perDay, 0, 0);
+    sent += asked.length;
+    for (const { atMs, ...query } of asked) {
+      session.feed({
+        ...query,
+        atMs: BEGIN + day * DAY + atMs,
+        rcode: 0,
+        octets,
+        distinctAnswers,
+        line: 0,
+        file: '',
+      });
+      if (verdicts > 0) return -1;
+    }
   }
-  return verdicts === 0 ? session.forwardedQueries - before : -1;
+  return session.forwardedQueries - before;
 }
 
-const onlyAt = process.argv.indexOf('--only');
-const only = onlyAt < 0 ? '' : process.argv[onlyAt + 1];
-console.log(
-  `seed ${seed}; ${DAYS} days\n\n${'way of writing'.padEnd(52)} names/day  octets/day  octets in 30 days`,
-);
-for (const way of WAYS.filter(({ name }) => name.includes(only))) {
+function row(way: Way): void {
+  // Bursts are looked at over four periods, what is steady over 30 days.
+  const days = way.everyDays === undefined ? DAYS : way.everyDays * 4;
   let low = 0;
-  let left = 0;
-  let high = 20_000;
+  let high = way.most ?? 20_000;
+  let left = leaving(way, high, days);
+  if (left >= 0) low = high;
   for (let step = 0; step < 14 && high - low > 0.02 * high + 0.05; step++) {
     const middle = low === 0 ? high / 4 : Math.sqrt(low * high);
     if (middle * DAYS < 1) break;
-    const now = leaving(way, middle);
+    const now = leaving(way, middle, days);
     if (now >= 0) {
       low = middle;
       left = now;
     } else high = middle;
   }
-  const octets = (left * way.bits) / 8 / DAYS;
+  const bits = typeof way.bits === 'number' ? way.bits : low < 1 ? 0 : way.bits(low);
+  const octets = (Math.max(0, left) * bits) / 8 / days;
   console.log(
-    `${way.name.padEnd(52)} ${low.toFixed(1).padStart(9)} ${octets.toFixed(0).padStart(11)} ${(octets * DAYS).toFixed(0).padStart(18)}`,
+    `${way.name.padEnd(66)} ${low.toFixed(1).padStart(9)} ${(Math.max(0, left) / days).toFixed(1).padStart(9)} ${octets.toFixed(0).padStart(11)} ${(octets * 30).toFixed(0).padStart(18)}`,
   );
+}
+
+console.log(`seed ${seed}; ${DAYS} days`);
+for (const [title, ways] of [
+  ['names that say something new', WAYS],
+  ['what a reader of the source would try', EVASIONS],
+  ['download: one name, what its answers bring', DOWN],
+] as const) {
+  console.log(`\n${title.padEnd(66)} asked/day  left/day  octets/day  octets in 30 days`);
+  for (const way of ways) if (way.name.includes(only)) row(way);
 }
