@@ -1,12 +1,13 @@
 /**
  * What the audit costs per query: append and commit at several batch sizes, against `JSON.stringify` with one write per
- * query (the rival).
+ * query (the rival); and once more with the records encrypted.
  */
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { type Entry, openAudit } from '../src/audit/index.ts';
+import { type Entry, openAudit, type Recipient, readRecipient } from '../src/audit/index.ts';
 
 const QUERIES = 400_000;
 
@@ -38,8 +39,12 @@ const cpuUs = (): number => {
   return user + system;
 };
 
-async function measure(batch: number, directory: string): Promise<void> {
-  const log = openAudit({ directory, worker: batch });
+async function measure(
+  batch: number,
+  directory: string,
+  encryptTo: readonly Recipient[] = [],
+): Promise<void> {
+  const log = openAudit({ directory, worker: batch + 100 * encryptTo.length, encryptTo });
   entry.outcome = log.renderOutcome({
     group: 'ci',
     verdict: 'allow',
@@ -74,7 +79,7 @@ async function measure(batch: number, directory: string): Promise<void> {
       const us = ((cpuUs() - began) / QUERIES).toFixed(3);
       const wallUs = (((performance.now() - wall) * 1000) / QUERIES).toFixed(3);
       console.log(
-        `batch ${batch}: ${us} µs CPU, ${wallUs} µs wall per query; slowest batch ${slowest.toFixed(2)} ms; refused ${refused}; ${(log.counters.octets / log.counters.entries).toFixed(0)} octets a line`,
+        `batch ${batch}${encryptTo.length > 0 ? ', encrypted' : ''}: ${us} µs CPU, ${wallUs} µs wall per query; slowest batch ${slowest.toFixed(2)} ms; refused ${refused}; ${(log.counters.octets / log.counters.entries).toFixed(0)} octets a line`,
       );
     }
   }
@@ -98,7 +103,12 @@ function rival(directory: string): void {
 
 const directory = mkdtempSync(join(tmpdir(), 'sallyport-bench-'));
 try {
-  for (const batch of [1, 8, 32, 64]) await measure(batch, directory);
+  const { publicKey } = generateKeyPairSync('x25519');
+  const reader = readRecipient(String(publicKey.export({ format: 'pem', type: 'spki' })));
+  for (const batch of [1, 8, 32, 64]) {
+    await measure(batch, directory);
+    await measure(batch, directory, [reader]);
+  }
   rival(directory);
 } finally {
   rmSync(directory, { recursive: true });

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
-import type { NoteMembers } from './audit/index.ts';
+import { type NoteMembers, readRecipient } from './audit/index.ts';
 import { type Certificates, readCertificates } from './certificates.ts';
 import { carryCheckpoints, checkpointFamilies } from './checkpoint-carrying.ts';
 import type { CheckpointCarriers } from './checkpoints/index.ts';
@@ -160,6 +160,8 @@ export class Service {
         'the key of redacted secrets cannot be kept: their hashes hold until the next start',
       ),
     );
+    // A key that cannot be used is told before any thread is started.
+    settings.audit.encryptTo.map(readRecipient);
     this.#certificates = readCertificates(settings);
     if (settings.limits.responseRate.perSecond > 0) {
       // The rest of that room is for data threads.

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 // Imported, because the global of this name is looked up through a getter each time it is read.
 import { performance } from 'node:perf_hooks';
 import { parentPort } from 'node:worker_threads';
-import { type AuditLog, type ClientPrivacy, openAudit, PseudonymKeys } from './audit/index.ts';
+import { type AuditLog, type ClientPrivacy, openAudit, PseudonymKeys, readRecipient } from './audit/index.ts';
 import { ResponseCache } from './cache/index.ts';
 import type { Certificates } from './certificates.ts';
 import { ThreadDetector } from './detection.ts';
@@ -81,6 +81,7 @@ class DataThread {
       redacts: start.settings.audit.secrets === 'redact',
       key: start.redactionKey,
       clients: this.#clients,
+      encryptTo: settings.audit.encryptTo.map(readRecipient),
       counters: this.#counters,
       log: (fields, message) => this.#log('warn', fields, message),
     });
@@ -111,6 +112,7 @@ class DataThread {
       reserveOctets: settings.audit.reserve,
       syncIntervalMs: settings.audit.syncInterval,
       clients: this.#clients,
+      encryptTo: settings.audit.encryptTo.map(readRecipient),
       retention: { ageMs: settings.audit.retention.age, octets: settings.audit.retention.size },
       onState: (healthy, why) => this.#noteAudit(healthy, why),
       ...(settings.audit.checkpoints.length === 0

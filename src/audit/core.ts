@@ -24,6 +24,20 @@ import { failureText, Trouble } from './trouble.ts';
 /** Clocks that part by more than this are recorded. */
 const CLOCK_STEP_MS = 1000;
 
+/** Types of records that say nothing of clients: they stay readable where entries are encrypted. */
+const OPEN_TYPES = new Set([
+  'gap',
+  'stopped',
+  'recovered',
+  'poisoned',
+  'late',
+  'removed',
+  'clock',
+  'retired',
+  'anonymised',
+  'erased',
+]);
+
 const encoder = new TextEncoder();
 
 export class LogCore {
@@ -58,7 +72,7 @@ export class LogCore {
     this.notes = new Notes(settings.mode === 'open' ? 'lost' : 'refused');
     this.trouble = new Trouble(settings, this.counters, this.notes);
     this.ledger = new Ledger(settings, this.counters, resumption, reserve);
-    this.batch = new Batch(this.ledger.block, resumption.seq, settings.clients);
+    this.batch = new Batch(this.ledger.block, resumption.seq, settings.clients, this.ledger.sealer);
     this.#mode = modeOf(this);
     this.#offsetMs = settings.wallMs() - settings.monotonicMs();
     this.batch.setClockOffset(this.#offsetMs);
@@ -174,7 +188,8 @@ export class LogCore {
     const { batch, settings } = this;
     const wallMs = settings.wallMs();
     const up = Math.max(0, Math.round(wallMs - this.#offsetMs));
-    batch.addLine(encoder.encode(jsonLine({ type, seq: batch.seq, time: timeText(wallMs), up, ...members })));
+    const line = jsonLine({ type, seq: batch.seq, time: timeText(wallMs), up, ...members });
+    batch.addLine(encoder.encode(line), !OPEN_TYPES.has(type));
     this.records++;
   }
 

@@ -44,6 +44,7 @@ export {
   ProofError,
   proveConsistency,
   proveInclusion,
+  provenRecord,
 } from './proof.ts';
 export {
   type AuditRecord,
@@ -57,7 +58,9 @@ export {
   segmentNames,
 } from './read.ts';
 export type { Retention } from './retention.ts';
+export { type Recipient, readRecipient } from './seal.ts';
 export { readSegmentName, type SegmentName } from './segment.ts';
 export { AuditStats, type Tally } from './stats.ts';
+export { isSealedAt, readSealed, Sealed, Unsealer, unsealSegment } from './unseal.ts';
 export { verifyAudit } from './verify.ts';
 export type { AuditReport, Fault, LeafPlace, VerifyOptions, WorkerReport } from './verify-report.ts';

@@ -24,6 +24,7 @@ import { timeText } from './line.ts';
 import type { AuditSettings } from './options.ts';
 import type { Previous, Resumption } from './recover.ts';
 import type { Reserve } from './reserve.ts';
+import { Sealer } from './seal.ts';
 import { Segment, segmentName } from './segment.ts';
 import type { Tree } from './tree.ts';
 
@@ -60,6 +61,8 @@ interface Checkpoint {
 export class Ledger {
   readonly block: Block;
   readonly reserve: Reserve;
+  /** Encrypts records; null where they are plain. */
+  readonly sealer: Sealer | null;
   readonly #settings: AuditSettings;
   readonly #counters: AuditCounters;
   readonly #tree: Tree;
@@ -91,6 +94,7 @@ export class Ledger {
     this.#counters = counters;
     this.block = new Block(settings.bufferLength, settings.bufferLengthMax);
     this.reserve = reserve;
+    this.sealer = settings.encryptTo.length === 0 ? null : new Sealer(settings.encryptTo);
     this.#heads = new Heads(settings.directory, settings.worker);
     this.#number = resumption.segment;
     this.#tree = resumption.tree;
@@ -132,6 +136,7 @@ export class Ledger {
       seq,
       time: timeText(beganAtMs),
       key: this.#signer.publicHex,
+      ...(this.sealer === null ? {} : { sealed: this.sealer.begin(this.block.at > this.block.writtenAt) }),
       previous: this.#previous,
       tree: { size: this.#tree.size, frontier: this.#tree.frontier.map(hex) },
     });

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { ClientPrivacy } from './client.ts';
 import { type Disk, systemDisk } from './disk.ts';
 import type { Retention } from './retention.ts';
+import type { Recipient } from './seal.ts';
 
 export type AuditMode = 'strict' | 'bounded' | 'open';
 
@@ -38,6 +39,8 @@ export interface AuditOptions {
   readonly maintenanceMs?: number;
   /** What of client addresses is kept; default all of it. */
   readonly clients?: ClientPrivacy;
+  /** Who may read the records: each segment is encrypted to these keys; default: records are plain. */
+  readonly encryptTo?: readonly Recipient[];
   /** Names this start of the machine; default the kernel's boot id. */
   readonly bootId?: string;
   /** Milliseconds since 1970. */
@@ -70,6 +73,7 @@ export interface AuditSettings {
   readonly retention: Retention | null;
   readonly maintenanceMs: number;
   readonly clients: ClientPrivacy;
+  readonly encryptTo: readonly Recipient[];
   readonly bootId: string;
   readonly wallMs: () => number;
   readonly monotonicMs: () => number;
@@ -100,6 +104,7 @@ export function settingsOf(options: AuditOptions): AuditSettings {
     retention: options.retention ?? null,
     maintenanceMs: options.maintenanceMs ?? 60_000,
     clients: options.clients ?? { mode: 'keep' },
+    encryptTo: options.encryptTo ?? [],
     bootId: options.bootId ?? bootId(),
     wallMs: options.wallMs ?? Date.now,
     monotonicMs: options.monotonicMs ?? (() => performance.now()),

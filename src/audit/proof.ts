@@ -4,6 +4,7 @@
  * checkpoints, not the log.
  */
 import { createHash } from 'node:crypto';
+import { openBox, readSealed, type SealedLine, type Unsealer } from './unseal.ts';
 import { verifyAudit } from './verify.ts';
 import type { LeafPlace } from './verify-report.ts';
 
@@ -16,6 +17,8 @@ export interface InclusionProof {
   readonly tree: { readonly size: number; readonly root: string };
   /** Hashes in hex, from the leaf towards the root. */
   readonly path: readonly string[];
+  /** Where the record is encrypted: the key of its line (and of no other), in hex. It opens the whole batch in that line. */
+  readonly lineKey?: string;
 }
 
 export interface ConsistencyProof {
@@ -57,6 +60,7 @@ export function proveInclusion(
   worker: number,
   record: number,
   readLines: ReadLines,
+  unsealer: Unsealer | null = null,
 ): InclusionProof {
   const leaf = leaves.find(({ from, to }) => record >= from && record < to);
   if (leaf === undefined) {
@@ -64,12 +68,21 @@ export function proveInclusion(
       `record ${record} is not under a checkpoint; the last one that is, is ${(leaves.at(-1)?.to ?? 1) - 1}`,
     );
   }
+  if (leaf.actual !== leaf.hash) {
+    throw new ProofError(
+      `records beside record ${record}, or it itself, were erased: the lines that its leaf was made of are gone`,
+    );
+  }
   const hashes = leaves.map(({ hash }) => Buffer.from(hash, 'hex'));
+  const lines = readLines(leaf.file, leaf.at, leaf.end);
+  const sealed = sealedWith(lines, record);
+  const lineKey = sealed === null ? undefined : unsealer?.keyOf(sealed).toString('hex');
   return {
     kind: 'inclusion',
     worker,
     record,
-    leaf: { index: leaf.index, lines: readLines(leaf.file, leaf.at, leaf.end) },
+    ...(lineKey === undefined ? {} : { lineKey }),
+    leaf: { index: leaf.index, lines },
     tree: { size: hashes.length, root: rootOf(hashes, 0, hashes.length).toString('hex') },
     path: inclusionPath(hashes, leaf.index, 0, hashes.length).map(hex),
   };
@@ -101,10 +114,38 @@ export function isProven(proof: InclusionProof | ConsistencyProof): boolean {
   return proof.kind === 'inclusion' ? isIncluded(proof) : isConsistent(proof);
 }
 
+/** The sealed line that holds a record; null when it stands in plain text, or nowhere. */
+function sealedWith(lines: string, record: number): SealedLine | null {
+  return (
+    lines
+      .split('\n')
+      .map(readSealed)
+      .find((line) => line !== null && record >= line.seq && record < line.seq + line.count) ?? null
+  );
+}
+
+/** The line of the record that a proof is about; null when it is encrypted and the proof does not open it. Throws otherwise. */
+export function provenRecord({ leaf, record, lineKey }: InclusionProof): string | null {
+  const sealed = sealedWith(leaf.lines, record);
+  if (sealed !== null && lineKey === undefined) return null;
+  const text =
+    sealed === null ? leaf.lines : openBox(sealed, Buffer.from(lineKey ?? '', 'hex')).toString('utf8');
+  const found = text
+    .split('\n')
+    .find((line) => /^\{(?:"type":"[^"]*",)?"seq":(\d+),/.exec(line)?.[1] === String(record));
+  if (found === undefined) throw new ProofError(`the lines of the proof do not hold record ${record}`);
+  return found;
+}
+
 /** RFC 9162 section 2.1.3.2. */
-function isIncluded({ leaf, tree, path, record }: InclusionProof): boolean {
-  const numbers = leaf.lines.split('\n').map((line) => /^\{(?:"type":"[^"]*",)?"seq":(\d+),/.exec(line)?.[1]);
-  if (!numbers.includes(String(record)) || leaf.index >= tree.size) return false;
+function isIncluded(proof: InclusionProof): boolean {
+  const { leaf, tree, path } = proof;
+  if (leaf.index >= tree.size) return false;
+  try {
+    provenRecord(proof);
+  } catch {
+    return false;
+  }
   let hash = sha256(LEAF, Buffer.from(leaf.lines, 'utf8'));
   let index = leaf.index;
   let last = tree.size - 1;

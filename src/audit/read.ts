@@ -10,6 +10,7 @@ import { decompress } from './compress.ts';
 import { jsonText } from './json-text.ts';
 import { mayHold } from './name-index.ts';
 import { readSegmentName, type SegmentName } from './segment.ts';
+import { type Unsealer, unsealSegment } from './unseal.ts';
 
 /** A record as it stands in the log: see docs/audit.md for every member. */
 export interface AuditRecord {
@@ -42,6 +43,8 @@ export interface AuditRecord {
   readonly evidence?: readonly string[];
   /** Kinds of what the name gives away. */
   readonly secrets?: readonly string[];
+  /** What the record said was erased on request; number and time are left. */
+  readonly erased?: true;
 }
 
 export interface Found {
@@ -77,15 +80,20 @@ export const segmentNames = (directory: string): SegmentName[] =>
     .filter((name) => name !== null)
     .sort((left, right) => left.worker - right.worker || left.number - right.number);
 
+/** The octets of a segment as they were written; see `unsealSegment` for those of encrypted ones. */
 export function readSegment(directory: string, name: SegmentName): Buffer {
   return decompress(name.file, readFileSync(join(directory, name.file)));
 }
 
-/** Records that pass, in the order of their times. `onSegment` is called before each file is read. */
+/**
+ * Records that pass, in the order of their times. `onSegment` is called before each file is read. Encrypted ones are opened
+ * with `unsealer`; throws Sealed, in words, where that is not possible.
+ */
 export function* readRecords(
   directory: string,
   filter: Filter,
   onSegment: (file: string) => void = () => {},
+  unsealer: Unsealer | null = null,
 ): Generator<Found> {
   const names = segmentNames(directory);
   const workers = [...new Set(names.map((name) => name.worker))];
@@ -95,6 +103,7 @@ export function* readRecords(
       names.filter((name) => name.worker === worker),
       filter,
       onSegment,
+      unsealer,
     ),
   );
   const heads = readers.map((reader) => reader.next());
@@ -116,6 +125,7 @@ function* readWorker(
   names: readonly SegmentName[],
   filter: Filter,
   onSegment: (file: string) => void,
+  unsealer: Unsealer | null,
 ): Generator<Found, void> {
   const keys = indexKeys(filter);
   for (let i = 0; i < names.length; i++) {
@@ -124,8 +134,9 @@ function* readWorker(
     if (filter.sinceMs !== undefined && endMs < filter.sinceMs) continue;
     if (filter.untilMs !== undefined && beganMs(names[i]) - 60_000 > filter.untilMs) continue;
     onSegment(names[i].file);
-    if (keys.length > 0 && !mayHold(directory, names[i], keys)) continue;
-    yield* recordsIn(readSegment(directory, names[i]), names[i].worker, filter);
+    if (keys.length > 0 && !mayHold(directory, names[i], keys, unsealer)) continue;
+    const octets = unsealSegment(names[i].file, readSegment(directory, names[i]), unsealer);
+    yield* recordsIn(octets, names[i].worker, filter);
   }
 }
 
@@ -238,7 +249,7 @@ export function predicateOf(filter: Filter): (record: AuditRecord) => boolean {
   return (record) => {
     if (sinceMs !== undefined && Date.parse(record.time) < sinceMs) return false;
     if (untilMs !== undefined && Date.parse(record.time) >= untilMs) return false;
-    if (record.type !== undefined) return notes !== undefined;
+    if (record.type !== undefined || record.erased === true) return notes !== undefined;
     return (
       notes !== 'only' &&
       isNamed(record.qname) &&

@@ -141,7 +141,9 @@ function resumeAfter(octets: Buffer, name: SegmentName, path: string): Resumptio
         announcements.push(octets.toString('utf8', at, end));
       }
     }
-    if (typeof line['seq'] === 'number' && line['type'] !== 'segment') seq = line['seq'] + 1;
+    if (typeof line['seq'] === 'number' && line['type'] !== 'segment') {
+      seq = line['seq'] + (line['type'] === 'sealed' ? Number(line['count']) : 1);
+    }
     at = good = end + 1;
   }
 

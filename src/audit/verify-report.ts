@@ -1,4 +1,5 @@
 /** What `verify` says of a log, and what it is given besides the log. */
+import type { Unsealer } from './unseal.ts';
 
 export interface Fault {
   readonly worker: number;
@@ -17,6 +18,9 @@ export interface WorkerReport {
   readonly lastRecord: number;
   /** Last record that a signed checkpoint covers. */
   readonly lastSigned: number;
+  /** Records in encrypted lines, and records that were erased on request as the log itself says. */
+  readonly sealed: number;
+  readonly erased: number;
   readonly checkpoints: number;
   /** Size of the tree, in leaves, and root at the newest checkpoint. */
   readonly lastCheckpoint: { readonly size: number; readonly root: string } | null;
@@ -40,6 +44,8 @@ export interface VerifyOptions {
   readonly keys?: ReadonlyMap<number, string>;
   /** Checkpoints kept elsewhere, in any order: lines, lines of syslog that hold one, or whole JSON lists of them. */
   readonly checkpoints?: readonly string[];
+  /** Private keys of a reader: with them what is in encrypted lines is checked as well. */
+  readonly unsealer?: Unsealer;
   /** Called after each segment, for progress bars. */
   readonly onSegment?: (file: string, octets: number) => void;
   /** Receives each leaf's hash (hex) with its place: what proofs are made of. */
@@ -48,7 +54,10 @@ export interface VerifyOptions {
 
 export interface LeafPlace {
   readonly index: number;
+  /** As it is in the tree. */
   readonly hash: string;
+  /** As its octets are now; another when records in it were erased. */
+  readonly actual: string;
   readonly file: string;
   readonly at: number;
   readonly end: number;

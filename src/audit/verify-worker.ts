@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decompress } from './compress.ts';
+import { isSealedAt, readSealed, Sealed, type SealedLine, sealedCountAt, WrongKey } from './unseal.ts';
+import { Erasures, stubNumber } from './verify-erasures.ts';
 import {
   HASH,
   isHashes,
@@ -59,6 +61,11 @@ export class WorkerCheck {
   #seq = 0;
   #lastSigned = 0;
   #checkpoints = 0;
+  /** Records in sealed lines, and those of them that were opened. */
+  #sealed = 0;
+  #opened = 0;
+  #erased = 0;
+  readonly #erasures = new Erasures();
   #lastCheckpoint: { readonly size: number; readonly root: string } | null = null;
   #faultCount = 0;
   readonly #keys: KeyTrace;
@@ -166,6 +173,11 @@ export class WorkerCheck {
 
   #checkHeader(header: Record<string, unknown>): void {
     const { version, worker, number, seq, key, previous, tree } = header;
+    if (header['decrypted'] === true) {
+      this.#fault(
+        'this is a decrypted copy, which nothing proves; verify the encrypted segment it was made from, with --decrypt-key',
+      );
+    }
     if (version !== 1) this.#fault(`version ${JSON.stringify(version)} of the format is not known`);
     if (worker !== this.worker) this.#fault(`the header is of worker ${JSON.stringify(worker)}`);
     if (number !== numberOf(this.#file)) {
@@ -189,6 +201,12 @@ export class WorkerCheck {
     }
     this.#checkLink(number, previous);
     this.#checkTree(tree);
+    try {
+      this.#options.unsealer?.takeHeader(header);
+    } catch (error) {
+      if (!(error instanceof Sealed) || error instanceof WrongKey) throw error;
+      this.#fault(error.message);
+    }
     if (typeof seq !== 'number') {
       this.#fault('the header does not say which record comes first');
     } else if (this.#segments === 1) {
@@ -278,8 +296,13 @@ export class WorkerCheck {
     } else if (value['type'] === 'block' || value['type'] === 'checkpoint') {
       this.#checkBlock(value, at);
       if (value['type'] === 'checkpoint') this.#checkCheckpoint(value, text);
+    } else if (value['type'] === 'sealed') {
+      this.#checkSealed(text);
     } else if (typeof value['seq'] === 'number' && value['type'] !== 'segment') {
       this.#checkRecord(value['seq']);
+      if (value['type'] === 'erased' && !this.#erasures.take(value)) {
+        this.#fault('the record of an erasure does not say which leaves it changed');
+      }
       const { through } = value;
       if (value['type'] === 'retired' && typeof through === 'number') {
         this.#retiredThrough = Math.max(this.#retiredThrough, through);
@@ -292,6 +315,36 @@ export class WorkerCheck {
   #checkRecord(seq: number): void {
     if (seq !== this.#seq) this.#fault(`record ${seq} stands where record ${this.#seq} was due`);
     this.#seq = (Number.isSafeInteger(seq) ? seq : this.#seq) + 1;
+  }
+
+  #checkSealed(text: string): void {
+    const line = readSealed(text);
+    if (line === null || line.count < 1) {
+      this.#fault('the line is of type sealed and not what one looks like');
+      return;
+    }
+    if (line.seq !== this.#seq)
+      this.#fault(`sealed records from ${line.seq} on stand where record ${this.#seq} was due`);
+    this.#seq = line.seq + line.count;
+    this.#sealed += line.count;
+    if (this.#options.unsealer !== undefined) this.#open(line);
+  }
+
+  /** With the key of a reader: whether the line opens, and holds the records that it says. */
+  #open(line: SealedLine): void {
+    let records: string[];
+    try {
+      records = this.#options.unsealer!.open(line).toString('utf8').split('\n').slice(0, -1);
+    } catch (error) {
+      if (!(error instanceof Sealed)) throw error;
+      this.#fault(error.message);
+      return;
+    }
+    this.#opened += records.length;
+    const wrong = records.findIndex((record, i) => parse(record)?.['seq'] !== line.seq + i);
+    if (wrong >= 0) this.#fault(`in the sealed line another record stands where ${line.seq + wrong} was due`);
+    else if (records.length !== line.count)
+      this.#fault(`the sealed line holds ${records.length} records and says ${line.count}`);
   }
 
   #checkBlock(value: Record<string, unknown>, at: number): void {
@@ -325,13 +378,23 @@ export class WorkerCheck {
     let leafLine = line;
     let reported = false;
     for (let next = at, lines = 0; next < Math.min(end, octets.length); ) {
-      if (!startsWith(octets, next, TYPE_PREFIX) || isNote(octets, next)) seq++;
+      if (isSealedAt(octets, next)) seq += sealedCountAt(octets, next);
+      else if (!startsWith(octets, next, TYPE_PREFIX) || isNote(octets, next)) seq++;
       const newline = octets.indexOf(NEWLINE, next);
       next = newline < 0 ? octets.length : newline + 1;
       lines++;
       if (lines % LEAF_LINES !== 0 && next < Math.min(end, octets.length)) continue;
       const hash = sha256(LEAF, octets.subarray(leafAt, next)).toString('hex');
-      if (hash !== listed[index] && !reported) {
+      const isErased =
+        hash !== listed[index] &&
+        listed[index] !== undefined &&
+        this.#mayBeErased(file, octets.subarray(leafAt, next), leafAt, leafLine, {
+          index: this.#roots.size + index,
+          listed: listed[index],
+          actual: hash,
+        });
+      if (hash === listed[index]) this.#erasures.whole(this.#roots.size + index);
+      if (hash !== listed[index] && !isErased && !reported) {
         reported = true;
         const records = seq > from ? `records ${from} to ${seq - 1}` : 'no records';
         const what = `octets ${leafAt} to ${next - 1} (${records}) are not what was written: their hash is not the one listed`;
@@ -339,7 +402,8 @@ export class WorkerCheck {
       }
       this.#options.onLeaf?.(this.worker, {
         index: this.#roots.size + index,
-        hash,
+        hash: isErased ? listed[index] : hash,
+        actual: hash,
         file,
         at: leafAt,
         end: next,
@@ -358,6 +422,28 @@ export class WorkerCheck {
       this.#roots.add(Buffer.from(hash, 'hex'));
       this.#checkClaims();
     }
+  }
+
+  /** Notes a leaf that is not as it was written and holds erased records; whether that was recorded is known at the end. */
+  #mayBeErased(
+    file: string,
+    leaf: Buffer,
+    offset: number,
+    line: number,
+    hashes: { readonly index: number; readonly listed: string; readonly actual: string },
+  ): boolean {
+    const lines = leaf.toString('utf8').split('\n');
+    const stubs = lines.map(stubNumber).filter((number) => number !== null);
+    // A sealed line that was made anew has another turn than the one it was written with.
+    const sealed = lines.some((text) => (readSealed(text)?.turn ?? 0) > 0);
+    if (stubs.length === 0 && !sealed) return false;
+    this.#erasures.suspect({
+      ...hashes,
+      place: { worker: this.worker, file, offset, line },
+      what: `octets ${offset} to ${offset + leaf.length - 1} are not what was written`,
+      stubs: sealed ? null : stubs,
+    });
+    return true;
   }
 
   #checkClaims(): void {
@@ -426,6 +512,8 @@ export class WorkerCheck {
         this.#roots.add(leaf);
         this.#checkClaims();
       }
+      this.#judgeErasures();
+      this.#remarkSealed();
       const open = this.#seq - 1 - this.#lastSigned;
       if (open > 0)
         this.#remarks.push(`worker ${this.worker}: no checkpoint covers the last ${open} records yet`);
@@ -449,6 +537,21 @@ export class WorkerCheck {
         });
       }
     }
+  }
+
+  #judgeErasures(): void {
+    const { erased, faults, remarks } = this.#erasures.judge(this.#lastSigned);
+    this.#erased = erased;
+    for (const { what, offset, line, file } of faults) this.#fault(what, offset, line, file);
+    for (const remark of remarks) this.#remarks.push(`worker ${this.worker}: ${remark}`);
+  }
+
+  #remarkSealed(): void {
+    const count = this.#sealed - this.#opened;
+    if (count <= 0 || this.#options.unsealer !== undefined) return;
+    this.#remarks.push(
+      `worker ${this.worker}: ${count} records are encrypted: that none was changed, removed or added was checked, what they say was not (give --decrypt-key)`,
+    );
   }
 
   #openLeaves(last: Ended): Buffer[] {
@@ -488,6 +591,8 @@ export class WorkerCheck {
       firstRecord: this.#firstRecord,
       lastRecord: this.#seq - 1,
       lastSigned: this.#lastSigned,
+      sealed: this.#sealed,
+      erased: this.#erased,
       checkpoints: this.#checkpoints,
       lastCheckpoint: this.#lastCheckpoint,
       leaves: this.#roots.size,

@@ -1,10 +1,19 @@
 /** `sallyport audit export`: records in the form another system reads. */
 import { spawnSync } from 'node:child_process';
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { EXPORT_FORMATS, readRecords } from '../audit/index.ts';
-import { DIRECTORY, type FilterFlags, filterOf, Progress, requireLog, withFilters } from './audit-flags.ts';
+import {
+  DIRECTORY,
+  type FilterFlags,
+  filterOf,
+  Progress,
+  requireLog,
+  unsealerOf,
+  withFilters,
+} from './audit-flags.ts';
+import { writeAll } from './write-all.ts';
 
 interface Flags extends FilterFlags {
   readonly format: string;
@@ -35,7 +44,12 @@ function exportLog(directory: string, flags: Flags): void {
   const progress = new Progress(directory);
   const fd = flags.output === undefined ? 1 : openSync(flags.output, 'w', 0o640);
   let text = format.head;
-  for (const found of readRecords(directory, filterOf(directory, flags), (file) => progress.step(file))) {
+  for (const found of readRecords(
+    directory,
+    filterOf(directory, flags),
+    (file) => progress.step(file),
+    unsealerOf(flags),
+  )) {
     text += format.line(found);
     if (text.length < 262_144) continue;
     writeAll(fd, text);
@@ -44,21 +58,6 @@ function exportLog(directory: string, flags: Flags): void {
   writeAll(fd, text);
   progress.end();
   if (fd !== 1) closeSync(fd);
-}
-
-/** Standard output may be a pipe that is full for the moment (EAGAIN); what it did not take is written again. */
-function writeAll(fd: number, text: string): void {
-  const octets = Buffer.from(text);
-  for (let at = 0; at < octets.length; ) {
-    try {
-      at += writeSync(fd, octets, at);
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EPIPE') return;
-      if (code !== 'EAGAIN') throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
-    }
-  }
 }
 
 function writeParquet(directory: string, output: string | undefined): void {

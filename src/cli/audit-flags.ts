@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import { type Filter, pseudonymsOf, segmentNames } from '../audit/index.ts';
+import { type Filter, pseudonymsOf, segmentNames, Unsealer } from '../audit/index.ts';
 import { addressOctets, addressText } from '../config/index.ts';
 import { typeOf } from '../wire/index.ts';
 
@@ -31,10 +31,23 @@ export interface FilterFlags {
   readonly until?: number;
   readonly notes?: boolean;
   readonly pseudonyms?: string;
+  readonly decryptKey?: readonly string[];
 }
 
+/** Adds --decrypt-key: what opens encrypted records. */
+export const withDecryptKey = (command: Command): Command =>
+  command.option(
+    '--decrypt-key <file>',
+    'private key of a reader, where records are encrypted (audit.encryptTo); may be given again',
+    (file: string, before: readonly string[] | undefined) => [...(before ?? []), file],
+  );
+
+/** What opens encrypted records; null when no key is given. */
+export const unsealerOf = ({ decryptKey }: { readonly decryptKey?: readonly string[] }): Unsealer | null =>
+  decryptKey === undefined ? null : Unsealer.read(decryptKey);
+
 export const withFilters = (command: Command): Command =>
-  command
+  withDecryptKey(command)
     .option('-n, --name <name>', 'example.com: that name; *.example.com: below it; +.example.com: both')
     .option('-c, --client <address>', 'client address, or what stands in the log for it')
     .option(

@@ -10,21 +10,24 @@ import {
   type InclusionProof,
   isProven,
   leavesOf,
+  plainText,
   proveConsistency,
   proveInclusion,
+  provenRecord,
   readSegment,
   segmentNames,
 } from '../audit/index.ts';
-import { DIRECTORY, readCount, requireLog } from './audit-flags.ts';
+import { DIRECTORY, readCount, requireLog, unsealerOf, withDecryptKey } from './audit-flags.ts';
 
 interface Flags {
   readonly worker: number;
   readonly record?: number;
   readonly sizes?: readonly string[];
+  readonly decryptKey?: readonly string[];
 }
 
 export const proveCommand = (): Command =>
-  new Command('prove')
+  withDecryptKey(new Command('prove'))
     .description('print a proof that a record is in the log, or that a longer log continues a shorter one')
     .argument('[directory]', 'where the segments are', DIRECTORY)
     .option('-w, --worker <number>', 'worker whose log it is', readCount, 0)
@@ -32,21 +35,24 @@ export const proveCommand = (): Command =>
     .option('-s, --sizes <sizes...>', 'older and newer size in leaves, as in two checkpoints')
     .action(prove);
 
-function prove(directory: string, { worker, record, sizes }: Flags): void {
+function prove(directory: string, { worker, record, sizes, decryptKey }: Flags): void {
   requireLog(directory);
   if ((record === undefined) === (sizes === undefined)) {
     throw new Error('say what to prove: --record NUMBER, or --sizes OLDER NEWER');
   }
   const leaves = leavesOf(directory, worker);
   const names = new Map(segmentNames(directory).map((name) => [name.file, name]));
+  const unsealer = unsealerOf({ ...(decryptKey === undefined ? {} : { decryptKey }) });
   const readLines = (file: string, at: number, end: number): string => {
     const name = names.get(file);
     if (name === undefined) throw new Error(`${join(directory, file)} is gone`);
-    return readSegment(directory, name).toString('utf8', at, end);
+    const octets = readSegment(directory, name);
+    unsealer?.takeHeader(JSON.parse(octets.toString('utf8', 0, octets.indexOf(10))));
+    return octets.toString('utf8', at, end);
   };
   const proof =
     record !== undefined
-      ? proveInclusion(leaves, worker, record, readLines)
+      ? proveInclusion(leaves, worker, record, readLines, unsealer)
       : proveConsistency(leaves, worker, readCount(sizes?.[0] ?? ''), readCount(sizes?.[1] ?? ''));
   console.log(JSON.stringify(proof, null, 2));
 }
@@ -74,6 +80,8 @@ function checkProof(file: string): void {
     console.log(
       `Record ${proof.record} is in the log of worker ${proof.worker} whose root at ${size} leaves is ${root}.`,
     );
+    const line = provenRecord(proof);
+    console.log(line === null ? 'It is encrypted, and the proof does not open it.' : plainText(line));
   } else {
     const { older, newer } = proof;
     console.log(

@@ -10,6 +10,7 @@ import {
   Progress,
   readCount,
   requireLog,
+  unsealerOf,
   withFilters,
 } from './audit-flags.ts';
 import { mayColour, recordLine } from './audit-lines.ts';
@@ -44,7 +45,8 @@ function queryLog(directory: string, flags: Flags): void {
   const limit = flags.limit ?? Number.POSITIVE_INFINITY;
   let count = 0;
   let text = '';
-  for (const found of readRecords(directory, filterOf(directory, flags), (file) => progress.step(file))) {
+  const step = (file: string): void => progress.step(file);
+  for (const found of readRecords(directory, filterOf(directory, flags), step, unsealerOf(flags))) {
     if (count >= limit) break;
     count++;
     if (flags.count) continue;

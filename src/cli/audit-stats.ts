@@ -8,6 +8,7 @@ import {
   Progress,
   readCount,
   requireLog,
+  unsealerOf,
   withFilters,
 } from './audit-flags.ts';
 
@@ -31,7 +32,8 @@ function stats(directory: string, flags: Flags): void {
   const progress = new Progress(directory);
   const sums = new AuditStats();
   const filter = { ...filterOf(directory, flags), notes: 'also' as const };
-  for (const found of readRecords(directory, filter, (file) => progress.step(file))) sums.add(found);
+  const step = (file: string): void => progress.step(file);
+  for (const found of readRecords(directory, filter, step, unsealerOf(flags))) sums.add(found);
   progress.end();
   const tables: readonly (readonly [string, Tally])[] = [
     ['verdicts', sums.verdicts],

@@ -2,8 +2,25 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { type Found, parseLine, predicateOf, readSegment, segmentNames } from '../audit/index.ts';
-import { DIRECTORY, type FilterFlags, filterOf, readCount, requireLog, withFilters } from './audit-flags.ts';
+import {
+  type Found,
+  parseLine,
+  predicateOf,
+  readSealed,
+  readSegment,
+  Sealed,
+  segmentNames,
+  type Unsealer,
+} from '../audit/index.ts';
+import {
+  DIRECTORY,
+  type FilterFlags,
+  filterOf,
+  readCount,
+  requireLog,
+  unsealerOf,
+  withFilters,
+} from './audit-flags.ts';
 import { mayColour, recordLine } from './audit-lines.ts';
 
 interface Flags extends FilterFlags {
@@ -28,6 +45,7 @@ export const tailCommand = (): Command =>
 function tail(directory: string, flags: Flags): void {
   requireLog(directory);
   const passes = predicateOf(filterOf(directory, flags));
+  const unsealer = unsealerOf(flags);
   const coloured = mayColour();
   const print = (found: Found): void => {
     process.stdout.write(`${flags.json ? found.line : recordLine(found, coloured)}\n`);
@@ -36,19 +54,29 @@ function tail(directory: string, flags: Flags): void {
   const followers = new Map<number, Follower>();
   const begin: Found[] = [];
   for (const worker of new Set(segmentNames(directory).map((name) => name.worker))) {
-    const follower = new Follower(directory, worker);
+    const follower = new Follower(directory, worker, unsealer);
     followers.set(worker, follower);
     begin.push(...follower.start().filter(({ record }) => passes(record)));
   }
   begin.sort((left, right) => (left.record.time < right.record.time ? -1 : 1));
   if (flags.lines > 0) begin.slice(-flags.lines).forEach(print);
   if (!flags.follow) return;
-  setInterval(() => {
+  const poll = (): void => {
     for (const { worker } of segmentNames(directory)) {
-      if (!followers.has(worker)) followers.set(worker, new Follower(directory, worker));
+      if (!followers.has(worker)) followers.set(worker, new Follower(directory, worker, unsealer));
     }
     for (const follower of followers.values()) {
       for (const found of follower.next()) if (passes(found.record)) print(found);
+    }
+  };
+  const timer = setInterval(() => {
+    try {
+      poll();
+    } catch (error) {
+      // For one, records are encrypted from now on.
+      clearInterval(timer);
+      console.error(`sallyport: ${(error as Error).message}`);
+      process.exitCode = 1;
     }
   }, POLL_MS);
 }
@@ -59,12 +87,14 @@ const PIECE = 1024 * 1024;
 class Follower {
   readonly #directory: string;
   readonly #worker: number;
+  readonly #unsealer: Unsealer | null;
   #number = 0;
   #at = 0;
   /** Octets of a line whose end has not been read. */
   #rest = Buffer.alloc(0);
 
-  constructor(directory: string, worker: number) {
+  constructor(directory: string, worker: number, unsealer: Unsealer | null) {
+    this.#unsealer = unsealer;
     this.#directory = directory;
     this.#worker = worker;
   }
@@ -130,11 +160,24 @@ class Follower {
     const found: Found[] = [];
     let at = 0;
     for (let end = octets.indexOf(10); end >= 0; end = octets.indexOf(10, at)) {
-      const record = parseLine(octets.toString('utf8', at, end), this.#worker);
-      if (record !== null) found.push(record);
+      found.push(...this.#recordsOf(octets.toString('utf8', at, end)));
       at = end + 1;
     }
     this.#rest = Buffer.from(octets.subarray(at));
     return found;
+  }
+
+  /** The record of a line, or those in it where they are encrypted. */
+  #recordsOf(line: string): Found[] {
+    if (line.startsWith('{"type":"segment"')) this.#unsealer?.takeHeader(JSON.parse(line));
+    const sealed = readSealed(line);
+    if (sealed !== null && this.#unsealer === null) {
+      throw new Sealed(
+        'the records are encrypted (audit.encryptTo); give the private key of a reader with --decrypt-key FILE',
+      );
+    }
+    const lines =
+      sealed === null ? [line] : (this.#unsealer?.open(sealed).toString('utf8').split('\n') ?? []);
+    return lines.map((text) => parseLine(text, this.#worker)).filter((found) => found !== null);
   }
 }

@@ -2,16 +2,17 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { plainText, verifyAudit } from '../audit/index.ts';
-import { DIRECTORY, Progress, requireLog } from './audit-flags.ts';
+import { DIRECTORY, Progress, requireLog, unsealerOf, withDecryptKey } from './audit-flags.ts';
 
 interface Flags {
   readonly key?: string;
   readonly checkpoint?: readonly string[];
   readonly json?: boolean;
+  readonly decryptKey?: readonly string[];
 }
 
 export const verifyCommand = (): Command =>
-  new Command('verify')
+  withDecryptKey(new Command('verify'))
     .description('check every octet of the log; exit 1 and name the place when something was changed')
     .argument('[directory]', 'where the segments are', DIRECTORY)
     .option('-k, --key <file or hex>', 'trusted first public keys: a copy of keys.pub, or 64 hex digits')
@@ -24,10 +25,12 @@ export const verifyCommand = (): Command =>
 
 function verify(directory: string, flags: Flags): void {
   if (flags.key === undefined || !existsSync(directory)) requireLog(directory);
+  const unsealer = unsealerOf(flags);
   const progress = new Progress(directory);
   const report = verifyAudit(directory, {
     ...(flags.key === undefined ? {} : { keys: readKeys(flags.key) }),
-    checkpoints: (flags.checkpoint ?? []).flatMap(readCheckpoints),
+    checkpoints: (flags.checkpoint ?? []).flatMap((file) => splitCheckpoints(readFileSync(file, 'utf8'))),
+    ...(unsealer === null ? {} : { unsealer }),
     onSegment: (file) => progress.step(file),
   });
   progress.end();
@@ -52,8 +55,7 @@ function verify(directory: string, flags: Flags): void {
 }
 
 /** A document that is JSON as a whole (what a webhook was sent) is one text; anything else is taken line by line. */
-function readCheckpoints(file: string): string[] {
-  const text = readFileSync(file, 'utf8');
+export function splitCheckpoints(text: string): string[] {
   try {
     JSON.parse(text);
     return [text];

@@ -1,6 +1,7 @@
 /** `sallyport audit`: reading the log, and proving that it is whole. */
 import { Command } from 'commander';
 import { compressCommand } from './audit-compress.ts';
+import { decryptCommand, keygenCommand } from './audit-decrypt.ts';
 import { exportCommand } from './audit-export.ts';
 import { indexCommand } from './audit-index.ts';
 import { checkProofCommand, proveCommand } from './audit-prove.ts';
@@ -22,5 +23,7 @@ export function auditCommand(): Command {
     .addCommand(compressCommand())
     .addCommand(indexCommand())
     .addCommand(proveCommand())
-    .addCommand(checkProofCommand());
+    .addCommand(checkProofCommand())
+    .addCommand(keygenCommand())
+    .addCommand(decryptCommand());
 }

@@ -6,12 +6,19 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { type AuditReport, plainText, readRecords, segmentNames, verifyAudit } from '../audit/index.ts';
+import {
+  type AuditReport,
+  plainText,
+  readRecords,
+  segmentNames,
+  type Unsealer,
+  verifyAudit,
+} from '../audit/index.ts';
 import { Activity, makeReport, readSigningKey, renderPage, reportText, sign } from '../evidence/index.ts';
 import { type LoadedPolicy, loadPolicy } from '../policy-loading.ts';
 import { VERSION } from '../version.ts';
-import { Progress, readTime, requireLog } from './audit-flags.ts';
-import { readKeys } from './audit-verify.ts';
+import { Progress, readTime, requireLog, unsealerOf, withDecryptKey } from './audit-flags.ts';
+import { readKeys, splitCheckpoints } from './audit-verify.ts';
 import { verifyEvidenceCommand } from './evidence-verify.ts';
 import { printFaults, readSettings, type SettingsFlags } from './settings-flags.ts';
 
@@ -23,13 +30,14 @@ interface Flags extends Pick<SettingsFlags, 'config' | 'policy' | 'audit'> {
   readonly out?: string;
   readonly json?: boolean;
   readonly sign?: string;
+  readonly decryptKey?: readonly string[];
 }
 
 const OUT = 'var/evidence';
 const PERIOD_MS = 30 * 86_400_000;
 
 export function evidenceCommand(): Command {
-  return new Command('evidence')
+  return withDecryptKey(new Command('evidence'))
     .exitOverride()
     .description('write a report for a period: rules, exceptions, denials, alarms, integrity; signed')
     .option('-c, --config <file>', 'settings file (default: SALLYPORT_CONFIG, else ./sallyport.yaml)')
@@ -42,10 +50,7 @@ export function evidenceCommand(): Command {
     )
     .option('--to <time>', 'its end, not included (default: now)', readTime)
     .option('-k, --key <file or hex>', 'trusted first public keys of the log: a copy of keys.pub')
-    .option(
-      '--checkpoint <files...>',
-      'checkpoint lines kept elsewhere; without them a missing end may go unseen',
-    )
+    .option('--checkpoint <files...>', 'checkpoints kept elsewhere; without them a missing end may go unseen')
     .option('--out <directory>', `where the files are written (default: ${OUT})`)
     .option('--json', 'the report as JSON on standard output; files only with --out')
     .option('--sign <file>', 'sign with this Ed25519 private key (PEM)')
@@ -78,9 +83,7 @@ function report(flags: Flags, nowMs: number): void {
   if (signingKey !== null && !toFiles)
     throw new Unusable('--sign writes a file beside the report; write --out too');
   const keys = flags.key === undefined ? null : usable(() => readKeys(flags.key as string));
-  const checkpoints = (flags.checkpoint ?? []).flatMap((file) =>
-    readUsable(file, (text) => text.split('\n')),
-  );
+  const checkpoints = (flags.checkpoint ?? []).flatMap((file) => readUsable(file, splitCheckpoints));
   const settings = readSettings(flags, flags.json);
   if (settings === null) return;
   const directory = settings.audit.directory;
@@ -96,8 +99,9 @@ function report(flags: Flags, nowMs: number): void {
   const out = flags.out ?? OUT;
   if (toFiles) prepare(out, base);
 
-  const check = checkLog(directory, keys, checkpoints);
-  const { activity, unread } = readActivity(directory, fromMs, toMs);
+  const unsealer = usable(() => unsealerOf(flags));
+  const check = checkLog(directory, keys, checkpoints, unsealer);
+  const { activity, unread } = readActivity(directory, fromMs, toMs, unsealer);
   const made = makeReport({
     version: VERSION,
     fromMs,
@@ -138,11 +142,13 @@ function checkLog(
   directory: string,
   keys: ReadonlyMap<number, string> | null,
   checkpoints: readonly string[],
+  unsealer: Unsealer | null,
 ): AuditReport {
   const progress = new Progress(directory);
   const check = verifyAudit(directory, {
     ...(keys === null ? {} : { keys }),
     checkpoints,
+    ...(unsealer === null ? {} : { unsealer }),
     onSegment: (file) => progress.step(file),
   });
   progress.end();
@@ -154,6 +160,7 @@ function readActivity(
   directory: string,
   fromMs: number,
   toMs: number,
+  unsealer: Unsealer | null,
 ): { activity: Activity; unread: string | null } {
   const activity = new Activity(fromMs);
   if (segmentNames(directory).length === 0) return { activity, unread: null };
@@ -164,7 +171,8 @@ function readActivity(
       at = file;
       progress.step(file);
     };
-    for (const found of readRecords(directory, { untilMs: toMs, notes: 'also' }, step)) activity.add(found);
+    const filter = { untilMs: toMs, notes: 'also' } as const;
+    for (const found of readRecords(directory, filter, step, unsealer)) activity.add(found);
     return { activity, unread: null };
   } catch (error) {
     // A segment that cannot be read ends the reading; what was read is reported, and that it is not all.

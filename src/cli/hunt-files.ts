@@ -2,6 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { Readable, type Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
+import { readSealed, type Unsealer } from '../audit/index.ts';
 import { type CaptureReader, isPcap, isPcapng, PcapFile, PcapngFile } from './hunt-capture.ts';
 import { DnstapReader, isDnstap } from './hunt-dnstap.ts';
 import { FormatError, type LineReader, readerFor } from './hunt-formats.ts';
@@ -30,6 +31,8 @@ export const noReadCounters = (): ReadCounters => ({
 export interface ReadOptions {
   /** Port of DNS in captures. */
   readonly port: number;
+  /** Opens the encrypted records of an audit. */
+  readonly unsealer?: Unsealer | null;
 }
 
 /** Longest line that is read; what is longer is no log of queries. */
@@ -49,7 +52,7 @@ export async function* recordsOf(
     if (isPcapng(first)) yield* fromPackets(all, new PcapngFile(), file, counters, options);
     else if (isPcap(first)) yield* fromPackets(all, new PcapFile(), file, counters, options);
     else if (isDnstap(first)) yield* fromFrames(all, file, counters);
-    else yield* fromLines(all, file, counters);
+    else yield* fromLines(all, file, counters, options.unsealer ?? null);
   } catch (error) {
     throw unpackFault(error, file);
   }
@@ -179,13 +182,14 @@ async function* fromLines(
   source: AsyncIterable<Buffer>,
   file: string,
   counters: ReadCounters,
+  unsealer: Unsealer | null,
 ): AsyncGenerator<HuntRecord> {
   let reader: LineReader | undefined;
   let number = 0;
   let found = 0;
   const faultsBefore = counters.faults;
-  for await (const line of linesOf(source)) {
-    number++;
+  for await (const { line, number: at } of opened(linesOf(source), file, unsealer)) {
+    number = at;
     reader ??= readerFor(line, file);
     if (reader === undefined) continue;
     try {
@@ -218,6 +222,30 @@ const withoutMarks = (record: HuntRecord): HuntRecord => ({
   name: record.name.replace(MARKS, '$1redacted'),
   isRedacted: true,
 });
+
+/** Lines with their numbers; the encrypted records of an audit in the place of the line they are in. */
+async function* opened(
+  lines: AsyncIterable<string>,
+  file: string,
+  unsealer: Unsealer | null,
+): AsyncGenerator<{ readonly line: string; readonly number: number }> {
+  let number = 0;
+  for await (const line of lines) {
+    number++;
+    if (unsealer !== null && line.startsWith('{"type":"segment"')) unsealer.takeHeader(JSON.parse(line));
+    const sealed = line.startsWith('{"type":"sealed"') ? readSealed(line) : null;
+    if (sealed === null) {
+      yield { line, number };
+    } else if (unsealer !== null) {
+      const records = unsealer.open(sealed).toString('latin1').split('\n');
+      for (const record of records) yield { line: record, number };
+    } else {
+      throw new Error(
+        `${file}: its records are encrypted; give the private key of a reader with --decrypt-key FILE`,
+      );
+    }
+  }
+}
 
 async function* linesOf(source: AsyncIterable<Buffer>): AsyncGenerator<string> {
   let rest = '';

@@ -191,6 +191,7 @@ function auditRecord(
   line: number,
 ): HuntRecord | null {
   if (fields['type'] !== undefined && fields['type'] !== 'query') return null;
+  if (fields['erased'] === true) return null;
   const time = fields['time'];
   const atMs = typeof time === 'number' ? time : Date.parse(String(time));
   if (!Number.isFinite(atMs))

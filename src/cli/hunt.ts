@@ -3,6 +3,7 @@ import { type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { plainText, segmentNames } from '../audit/index.ts';
+import { unsealerOf, withDecryptKey } from './audit-flags.ts';
 import { noReadCounters, type ReadCounters, recordsOf } from './hunt-files.ts';
 import { inOrder, merged } from './hunt-order.ts';
 import { replay, replayTarget } from './hunt-replay.ts';
@@ -21,10 +22,11 @@ interface Flags {
   readonly replay?: string;
   readonly speed: number;
   readonly port: number;
+  readonly decryptKey?: readonly string[];
 }
 
 export function huntCommand(dependencies: HuntDependencies = {}): Command {
-  return new Command('hunt')
+  return withDecryptKey(new Command('hunt'))
     .description('find data leaving inside names, in logs')
     .argument(
       '<file...>',
@@ -48,9 +50,10 @@ async function hunt(files: string[], flags: Flags, dependencies: HuntDependencie
   const started = performance.now();
   const counters = noReadCounters();
   const order = { late: 0 };
+  const unsealer = unsealerOf(flags);
   const logs = files.flatMap(filesOf);
   const total = logs.reduce((sum, { size }) => sum + size, 0);
-  const records = merged(logs.map(({ path }) => inOrder(recordsOf(path, counters, flags), order)));
+  const records = merged(logs.map(({ path }) => inOrder(recordsOf(path, counters, { port: flags.port, unsealer }), order)));
   if (flags.replay !== undefined) {
     const { sent, answered, rcodes } = await replay(records, replayTarget(flags.replay), flags.speed);
     tell(remarks(counters, 0, order.late));

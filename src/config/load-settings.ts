@@ -120,6 +120,7 @@ const FILE_SETTINGS: readonly Path[] = [
   ['audit', 'directory'],
   ['audit', 'pseudonymKeyFile'],
   ['audit', 'pseudonyms', 'directory'],
+  ['audit', 'encryptTo'],
   ['audit', 'checkpoints', '*', 'file'],
   ['audit', 'checkpoints', '*', 'caFile'],
   ['audit', 'checkpoints', '*', 'tokenFile'],
@@ -141,7 +142,7 @@ function resolvePaths(settings: Settings, file: string | null, overrides: readon
     const isOverridden = overrides.some((override) => startsWith(path, override.path));
     const base = isOverridden ? process.cwd() : besideFile;
     const resolved = Array.isArray(value)
-      ? value.map((one) => resolve(base, String(one)))
+      ? value.map((one) => (isPem(one) ? String(one) : resolve(base, String(one))))
       : resolve(base, String(value));
     (valueAt(settings, path.slice(0, -1)) as Mapping)[String(path.at(-1))] = resolved;
   }
@@ -158,3 +159,6 @@ function pathsOf(settings: Settings, pattern: Path): Path[] {
     pathsOf(settings, [...pattern.slice(0, at), key, ...pattern.slice(at + 1)]),
   );
 }
+
+/** A key may stand in the settings itself where a path may. */
+const isPem = (value: unknown): boolean => String(value).includes('-----BEGIN');

@@ -283,6 +283,10 @@ const Audit = z
       .prefault({})
       .meta({ description: 'How long entries are kept. What is deleted is noted in the chain.' }),
     checkpoints: Checkpoints,
+    encryptTo: z.array(z.string().trim().min(1)).max(16).default([]).meta({
+      description:
+        'Public keys (X25519, PEM files or texts) of those who may read entries: entries are encrypted to them as they are written, and nobody else can read them, this resolver included. `sallyport audit keygen` makes a pair. At most 16.',
+    }),
     clients: z.enum(['keep', 'truncate', 'pseudonymise']).default('keep').meta({
       description:
         'Client addresses in entries: keep them; truncate to /24 and /56; or pseudonymise with a keyed hash.',

@@ -1,5 +1,6 @@
 /** What the log promises when the process is killed and when the disk is full (docs/audit.md). */
 import { spawn, spawnSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import {
   appendFileSync,
   cpSync,
@@ -12,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { verifyAudit } from '../../src/audit/index.ts';
+import { readRecords, Unsealer, verifyAudit } from '../../src/audit/index.ts';
 import {
   entriesOf,
   entryFor,
@@ -31,9 +32,15 @@ const CHILD = join(import.meta.dirname, 'writer-child.mjs');
 const KILLS = process.env['SALLYPORT_TEST_LONG'] === '1' ? 200 : 12;
 
 /** Lets a child write, kills it after `ms` from its first word on, and returns how many queries it had answered. */
-function writeUntilKilled(directory: string, mode: string, workers: number, ms: number): Promise<number> {
+function writeUntilKilled(
+  directory: string,
+  mode: string,
+  workers: number,
+  ms: number,
+  encryptTo: readonly string[] = [],
+): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [CHILD, directory, mode, String(workers)], {
+    const child = spawn(process.execPath, [CHILD, directory, mode, String(workers), ...encryptTo], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let said = '';
@@ -105,6 +112,33 @@ test('a segment that is too long to be read whole goes on behind its last whole 
       expect(recovered).toMatchObject({ file, tornOctets: 30 });
     });
   }));
+
+test.each(['bounded', 'strict'])(
+  'kill -9 at random moments, mode %s, encrypted: no answered query is lost to who holds the key',
+  { timeout: 300_000 },
+  (mode) =>
+    withDirectory(async (parent) => {
+      const directory = join(parent, 'audit');
+      const { privateKey, publicKey } = generateKeyPairSync('x25519');
+      const files = [join(parent, 'private.pem'), join(parent, 'public.pem')];
+      writeFileSync(files[0], privateKey.export({ format: 'pem', type: 'pkcs8' }));
+      writeFileSync(files[1], publicKey.export({ format: 'pem', type: 'spki' }));
+      let before = 0;
+      for (let i = 0; i < Math.ceil(KILLS / 3); i++) {
+        const answered = await writeUntilKilled(directory, mode, 1, Math.random() * 120, [files[1]]);
+        expect(answered).toBeGreaterThan(0);
+        await openTest({ directory, worker: 0 }).close();
+        expect(verifyAudit(directory).faults).toEqual([]);
+        const unsealer = Unsealer.read([files[0]]);
+        const report = verifyAudit(directory, { unsealer });
+        expect(report.faults).toEqual([]);
+        const entries = [...readRecords(directory, {}, () => {}, unsealer)].length;
+        expect(entries).toBe(report.workers[0].sealed);
+        expect(entries - before).toBeGreaterThanOrEqual(answered);
+        before = entries;
+      }
+    }),
+);
 
 /** Runs a test on a file system of its own, of `kilobytes`; where that is not permitted it says so. */
 const onDiskOf = (kilobytes: number, run: (disk: string) => Promise<void>): Promise<void> =>

@@ -2,14 +2,18 @@
  * A process that is killed while it writes: it appends batches as fast as it can and says on its standard output how
  * many queries it would have answered by then, never before commit has said so.
  *
- *    node writer-child.mjs DIRECTORY MODE WORKERS
+ *    node writer-child.mjs DIRECTORY MODE WORKERS [PUBLIC-KEY]
+ *
+ * With a key the records are encrypted to it.
  *
  * It runs what was built last; SALLYPORT_TEST_BUILD names another build.
  */
 import { writeSync } from 'node:fs';
 
-const { openAudit } = await import(process.env.SALLYPORT_TEST_BUILD ?? '../../dist/audit/index.js');
-const [directory, mode, workers] = process.argv.slice(2);
+const { openAudit, readRecipient } = await import(
+  process.env.SALLYPORT_TEST_BUILD ?? '../../dist/audit/index.js'
+);
+const [directory, mode, workers, encryptTo] = process.argv.slice(2);
 const name = Uint8Array.of(3, 119, 119, 119, 4, 116, 101, 115, 116, 0);
 let answered = 0;
 let said = 0;
@@ -25,6 +29,7 @@ const logs = Array.from({ length: Number(workers) }, (_, worker) => {
     keyMs: 20,
     reserveOctets: 0,
     unsyncedMsMax: 2000,
+    ...(encryptTo === undefined ? {} : { encryptTo: [readRecipient(encryptTo)] }),
   });
   const outcome = log.renderOutcome({
     group: 'ci',
