@@ -81,7 +81,6 @@ class DataThread {
       redacts: start.settings.audit.secrets === 'redact',
       key: start.redactionKey,
       clients: this.#clients,
-      encryptTo: settings.audit.encryptTo.map(readRecipient),
       counters: this.#counters,
       log: (fields, message) => this.#log('warn', fields, message),
     });

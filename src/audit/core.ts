@@ -36,6 +36,7 @@ const OPEN_TYPES = new Set([
   'retired',
   'anonymised',
   'erased',
+  'unshipped',
 ]);
 
 const encoder = new TextEncoder();

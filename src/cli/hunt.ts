@@ -53,7 +53,9 @@ async function hunt(files: string[], flags: Flags, dependencies: HuntDependencie
   const unsealer = unsealerOf(flags);
   const logs = files.flatMap(filesOf);
   const total = logs.reduce((sum, { size }) => sum + size, 0);
-  const records = merged(logs.map(({ path }) => inOrder(recordsOf(path, counters, { port: flags.port, unsealer }), order)));
+  const records = merged(
+    logs.map(({ path }) => inOrder(recordsOf(path, counters, { port: flags.port, unsealer }), order)),
+  );
   if (flags.replay !== undefined) {
     const { sent, answered, rcodes } = await replay(records, replayTarget(flags.replay), flags.speed);
     tell(remarks(counters, 0, order.late));
