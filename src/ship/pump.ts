@@ -320,8 +320,7 @@ export class Pump {
     this.#cursorAtMs = performance.now();
   }
 
-  #gone(worker: number, { from, to }: { from: number; to: number }): Loss {
-    const why = 'the segments were deleted, encrypted or damaged before they were shipped';
+  #gone(worker: number, { from, to, why }: NonNullable<Item['lost']>): Loss {
     return { sink: this.name, worker, from, to, count: to - from + 1, cause: 'gone', why };
   }
 

@@ -54,6 +54,8 @@ export class Shipping {
   /** Ships what is there, for at most `graceMs`, and ends. */
   async stop(graceMs: number): Promise<void> {
     clearInterval(this.#timer);
+    // Workers that began to write since the last look have something to ship as well.
+    this.#note();
     await Promise.all(this.#pumps.map((pump) => pump.stop(graceMs)));
     this.#note();
   }

@@ -24,12 +24,15 @@ export interface Item {
   readonly place: Place;
   readonly record: AuditRecord | null;
   readonly line: string;
-  readonly lost: { readonly from: number; readonly to: number } | null;
+  readonly lost: { readonly from: number; readonly to: number; readonly why: string } | null;
 }
 
 /** More octets than this wait in memory for no checkpoint; a batch of the log has at most 16 MiB. */
 const WAITING_MAX = 32 * 1024 * 1024;
 const NEWLINE = 10;
+const SEALED = /^\{"type":"sealed","seq":(\d{1,16}),"count":(\d{1,9}),/;
+const GONE = 'they were deleted or damaged before they were shipped';
+const ENCRYPTED = 'they are encrypted for somebody else before they are written (audit.encryptTo)';
 
 /** Name of a segment as a place has it. */
 const plainName = (file: string): string => file.replace(/\.(gz|zst)$/, '');
@@ -186,6 +189,8 @@ export class WorkerTail {
   /** False when the line does not fit where it stands and the segment is read again. */
   #takeLine(line: string, octet: number): boolean {
     if (/^\{"type":"(?:segment|block|checkpoint)"/.test(line)) return this.#takeStructure(line);
+    const sealed = SEALED.exec(line);
+    if (sealed !== null) return this.#takeSealed(Number(sealed[1]), Number(sealed[2]), octet);
     const found = parseLine(line, this.worker);
     // A line torn by a crash has no newline; this one is damaged, or was read while it was taken back.
     if (found === null) return this.#isSecondLook || this.#lookAgain();
@@ -193,9 +198,21 @@ export class WorkerTail {
     if (this.#seq !== null && seq <= this.#seq) return true;
     if (this.#seq !== null && seq > this.#seq + 1) {
       if (!this.#isSecondLook) return this.#lookAgain();
-      this.#push(this.#placeAt(octet, seq - 1), null, '', { from: this.#seq + 1, to: seq - 1 });
+      this.#push(this.#placeAt(octet, seq - 1), null, '', {
+        from: this.#seq + 1,
+        to: seq - 1,
+        why: GONE,
+      });
     }
     this.#push(this.#placeAt(octet, seq), found.record, line, null);
+    return true;
+  }
+
+  /** Records that were encrypted before they were written: only the holder of a private key has them. */
+  #takeSealed(seq: number, count: number, octet: number): boolean {
+    const to = seq + count - 1;
+    if (this.#seq !== null && to <= this.#seq) return true;
+    this.#push(this.#placeAt(octet, to), null, '', { from: (this.#seq ?? seq - 1) + 1, to, why: ENCRYPTED });
     return true;
   }
 
@@ -221,7 +238,7 @@ export class WorkerTail {
     for (const mark of this.#marks) mark.count = Math.min(mark.count, this.#items.length);
     const last = this.#items.at(-1)?.place.seq ?? this.#place?.seq ?? null;
     if (last !== null && this.#seq !== null && first > last + 1) {
-      this.#push({ file, octet: 0, seq: first - 1 }, null, '', { from: last + 1, to: first - 1 });
+      this.#push({ file, octet: 0, seq: first - 1 }, null, '', { from: last + 1, to: first - 1, why: GONE });
     }
     this.#seq = first - 1;
   }

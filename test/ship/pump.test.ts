@@ -338,6 +338,25 @@ describe('a log that is not as it was', () => {
     expect(bench.losses).toMatchObject([{ from: 21, to: 21 }]);
   });
 
+  test('records that are encrypted before they are written are told as lost', async () => {
+    bench.open();
+    bench.write(50);
+    await bench.closeLog();
+    const path = join(bench.audit, segmentFiles(bench.audit)[0]!);
+    const lines = readFileSync(path, 'utf8').split('\n');
+    const at = lines.findIndex((line) => line.startsWith('{"seq":20,'));
+    const sealed = '{"type":"sealed","seq":20,"count":5,"key":"00112233445566aa","turn":"0000","box":"AAAA"}';
+    lines.splice(at, 5, sealed);
+    writeFileSync(path, lines.join('\n'));
+    const rows = accepting();
+    await bench.ship(sink({ begin: 'oldest' }));
+    await until('the rest arrives', () => rows.some(({ seq }) => seq === 50));
+    expect(rows).toHaveLength(45);
+    expect(bench.losses).toMatchObject([
+      { from: 20, to: 24, count: 5, why: expect.stringContaining('encrypted') },
+    ]);
+  });
+
   test('a log that began anew is shipped from its beginning', async () => {
     const rows = accepting();
     await bench.ship(sink());
