@@ -104,7 +104,7 @@ class Secrets implements NameWatch {
     if (secrets.length === 0) return null;
     const marks = new Set(secrets.map((secret) => markOf(secret, this.#options.key)));
     const { kinds, redaction } = new Found(secrets, '', null, marks, new Map());
-    return { kinds, redaction, marks: this.#options.redacts ? [...marks].join('') : null };
+    return { kinds, redaction, marks: this.#options.redacts ? [...marks].join(' ') : null };
   }
 
   readonly nameText = (name: Uint8Array, at = 0): string => {
@@ -192,7 +192,7 @@ class Secrets implements NameWatch {
     return redacted + text.slice(next);
   }
 
-  /** Secrets in order; those that overlap in one run. */
+  /** Secrets in order; those that overlap in one run, each mark a label of its own: none becomes too long. */
   #runs(secrets: readonly Secret[]): { first: number; last: number; marks: string }[] {
     const runs: { first: number; last: number; marks: string }[] = [];
     for (const secret of [...secrets].sort((left, right) => left.first - right.first)) {
@@ -202,7 +202,7 @@ class Secrets implements NameWatch {
       if (run === undefined || first > run.last) runs.push({ first, last, marks: mark });
       else {
         run.last = Math.max(run.last, last);
-        run.marks += mark;
+        run.marks += `.${mark}`;
       }
     }
     return runs;

@@ -214,7 +214,7 @@ async function* fromLines(
 }
 
 /** What our audit has put in place of secrets. In a name of its own right a parenthesis has a backslash before it. */
-const MARKS = /(^|[^\\])(?:\(secret:[a-z-]+:[0-9a-f]{8}\))+/g;
+const MARKS = /(^|[^\\])\(secret:[a-z-]+:[0-9a-f]{8}\)/g;
 
 /** A mark is no data that left, and must not be counted as such. */
 const withoutMarks = (record: HuntRecord): HuntRecord => ({

@@ -111,10 +111,14 @@ export function readKey(text: SecretText, at: number, match: Match): boolean {
   return false;
 }
 
+/** Position behind a prefix, which may be cut at dots as well; −1 where it does not stand. */
 function behindPrefix(text: SecretText, at: number, prefix: string): number {
-  if (at + prefix.length > text.length) return -1;
-  for (let i = 0; i < prefix.length; i++) if (LOWER[text.octets[at + i]] !== prefix.charCodeAt(i)) return -1;
-  return at + prefix.length;
+  const { octets, length, isName } = text;
+  for (let i = 0; i < prefix.length; i++, at++) {
+    while (isName && i > 0 && octets[at] === DOT && prefix.charCodeAt(i) !== DOT && at < length) at++;
+    if (at >= length || LOWER[octets[at]] !== prefix.charCodeAt(i)) return -1;
+  }
+  return at;
 }
 
 function behindBody(text: SecretText, at: number, { body, least, most, digits }: KeyForm): number {
@@ -247,13 +251,10 @@ function isLuhn(count: number): boolean {
   return sum % 10 === 0;
 }
 
-/** At least three different digits: zeros and counters are no card. */
+/** Not the same digit throughout. */
 function isVaried(count: number): boolean {
-  let seen = 0;
-  for (let i = 0; i < count; i++) seen |= 1 << digits[i];
-  seen -= (seen >> 1) & 0x155;
-  seen = (seen & 0x333) + ((seen >> 2) & 0x333);
-  return (seen & 15) + ((seen >> 4) & 15) + ((seen >> 8) & 15) >= 3;
+  for (let i = 1; i < count; i++) if (digits[i] !== digits[0]) return true;
+  return false;
 }
 
 /** Length of an IBAN by country (registry of ISO 13616). */

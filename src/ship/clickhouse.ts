@@ -47,7 +47,9 @@ export const clickHouseRows = (records: readonly ShipRecord[]): string =>
   records.map((shipped) => `${JSON.stringify(row(shipped))}\n`).join('');
 
 function row({ host, log, worker, record }: ShipRecord): object {
-  const { time, cached, observed, rcode, raw, ...others } = record as AuditRecord & { raw?: { hex: string } };
+  const { time, cached, observed, rcode, raw, ...others } = record as AuditRecord & {
+    raw?: { hex?: string; redacted?: string };
+  };
   const members = Object.fromEntries(
     Object.entries(others).filter(([, value]) => typeof value !== 'object' || Array.isArray(value)),
   );
@@ -61,6 +63,6 @@ function row({ host, log, worker, record }: ShipRecord): object {
     rcode: rcode ?? '',
     cached: cached === true ? 1 : 0,
     observed: observed === true ? 1 : 0,
-    ...(raw === undefined ? {} : { raw: raw.hex }),
+    ...(raw === undefined ? {} : { raw: raw.hex ?? raw.redacted }),
   };
 }

@@ -61,8 +61,20 @@ export function dnstapEncoder(version: string): (shipped: ShipRecord) => Buffer[
 }
 
 function extraText({ log, worker, record }: ShipRecord): string {
-  const { seq, verdict, cause, group, reason, cached, observed, evidence } = record;
-  return JSON.stringify({ log, worker, seq, verdict, cause, group, reason, cached, observed, evidence });
+  const { seq, verdict, cause, group, reason, cached, observed, evidence, secrets } = record;
+  return JSON.stringify({
+    log,
+    worker,
+    seq,
+    verdict,
+    cause,
+    group,
+    reason,
+    cached,
+    observed,
+    evidence,
+    secrets,
+  });
 }
 
 /** Messages of an entry, each as its fields. */

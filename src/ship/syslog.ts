@@ -142,5 +142,6 @@ function structured({ log, worker, record }: ShipRecord, enterprise: number, roo
   if (record.type !== undefined) add('type', record.type);
   for (const answer of record.answers ?? []) add('answer', answer);
   for (const line of record.evidence ?? []) add('evidence', line);
+  for (const kind of record.secrets ?? []) add('secret', kind);
   return `${element}] ${said}`;
 }

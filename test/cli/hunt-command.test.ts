@@ -73,7 +73,7 @@ describe('our audit', () => {
     mkdirSync(directory);
     writeFileSync(
       join(directory, 'w0-00000001-20261121T091011123Z.ndjson.gz'),
-      gzipSync(entry(1, '(secret:api-key:1a2b3c4d)(secret:card:5e6f7a8b).c2.example.com')),
+      gzipSync(entry(1, '(secret:api-key:1a2b3c4d).(secret:card:5e6f7a8b).c2.example.com')),
     );
     writeFileSync(join(directory, 'w0-00000002-20261121T091012123Z.ndjson'), entry(2, 'www.example.com'));
     const { code, stdout, stderr } = await sallyport('hunt', directory);
