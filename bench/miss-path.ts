@@ -156,6 +156,7 @@ const limits = {
   aliasRestarts: 11,
   flights: 8192,
   failureTtlSeconds: 5,
+  prefetch: null,
   staleSeconds: 0,
   staleAfterMs: 1800,
   ttlMinSeconds: 0,

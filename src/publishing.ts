@@ -66,6 +66,7 @@ export class Publisher {
     this.#count('upstreamRetransmitted', upstreams.counters.retransmitted);
     this.#count('upstreamHedged', upstreams.counters.hedged);
     this.#count('upstreamOverTcp', upstreams.counters.overTcp);
+    this.#count('upstreamAbandoned', upstreams.counters.abandoned);
     this.#count('upstreamRetriesDenied', upstreams.counters.retriesDenied);
     this.#count('tunnelChecked', detector?.counters.checked ?? 0);
     this.#count('tunnelAlarms', detector?.counters.alarms ?? 0);

@@ -291,6 +291,7 @@ class DataThread {
       aliasRestarts: limits.aliasRestarts,
       flights: limits.slots,
       failureTtlSeconds: cache.failureTtl / 1000,
+      prefetch: cache.prefetch.enabled ? cache.prefetch : null,
       staleSeconds: cache.serveStale.enabled ? cache.serveStale.max / 1000 : 0,
       staleAfterMs: cache.serveStale.clientTimer,
       ttlMinSeconds: Math.floor(cache.ttlMin / 1000),

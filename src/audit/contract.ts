@@ -80,6 +80,8 @@ export interface DetailFields {
   /** Presentation form of answer rdata, `TYPE rdata`, at most 16. */
   readonly answers?: readonly string[];
   readonly upstream?: string;
+  /** Answered from the cache, and the name asked upstream again because its life is about to end. */
+  readonly prefetch?: boolean;
   /** Rcode of the upstream where it differs from what the client got. */
   readonly upstreamRcode?: string;
   /** For unreadable queries: first 64 octets in hex, and SHA-256 of the whole; neither of what gives something away. */

@@ -52,6 +52,7 @@ export function renderDetail(fields: DetailFields): Uint8Array {
   return octetsOf(
     list('answers', fields.answers) +
       member('upstream', fields.upstream) +
+      (fields.prefetch === true ? ',"prefetch":true' : '') +
       member('upstreamRcode', fields.upstreamRcode) +
       (raw === undefined ? '' : `,"raw":${jsonLine(raw).trimEnd()}`) +
       list('evidence', fields.evidence),

@@ -51,6 +51,8 @@ export class Cell implements Answer {
   readonly server: string;
   readonly storedAtMs: number;
   readonly endsAtMs: number;
+  /** From when on a hit is looked at more closely: the end, or before it where the name may be asked anew (prefetch). */
+  dueAtMs: number;
   readonly ttlSeconds: number;
   judgedBy: number;
   /** Phase of that policy (how many of its rules had ended), and what it said of the question; null until it was asked. */
@@ -89,6 +91,7 @@ export class Cell implements Answer {
     this.server = origin.server;
     this.storedAtMs = origin.storedAtMs;
     this.endsAtMs = origin.storedAtMs + origin.ttlSeconds * 1000;
+    this.dueAtMs = this.endsAtMs;
     this.ttlSeconds = origin.ttlSeconds;
     this.judgedBy = origin.judgedBy;
   }

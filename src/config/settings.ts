@@ -220,6 +220,17 @@ const Cache = z
       'How long the failure of all upstreams is remembered for a question (RFC 9520).',
       { least: '1s', most: '5m' },
     ),
+    prefetch: z
+      .strictObject({
+        enabled: flag(
+          false,
+          'Ask anew for a name that is asked often when its life in the cache is in its last tenth. Never for names that are denied by now.',
+        ),
+        hits: count(3, 1, 1_000_000, 'So many times it must have been answered from the cache.'),
+        perSecond: count(100, 1, 100_000, 'Names asked anew in a second, by each worker.'),
+      })
+      .prefault({})
+      .meta({ description: 'Names asked anew before they end.' }),
     serveStale: z
       .strictObject({
         enabled: flag(

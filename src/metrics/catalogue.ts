@@ -94,6 +94,7 @@ export const CAUSES = [
   'timeout',
   'unreachable',
   'unusable',
+  'gone',
   'overload',
   'audit',
   'bug',
@@ -182,6 +183,14 @@ export const PLAIN = [
   ['streamOpen', 'gauge', 'stream_open', {}, 'Connections of clients that are open.'],
   ['inFlight', 'gauge', 'in_flight', {}, 'Queries taken up and not yet answered.'],
   ['truncated', 'counter', 'truncated_total', {}, 'Responses sent with TC, to be asked for again over TCP.'],
+  [
+    'prefetches',
+    'counter',
+    'prefetches_total',
+    { outcome: 'asked' },
+    'Names in the cache that were asked anew before their end, or were not because a bound was met.',
+  ],
+  ['prefetchesSkipped', 'counter', 'prefetches_total', { outcome: 'skipped' }, ''],
   ['coalesced', 'counter', 'coalesced_total', {}, 'Queries that joined an identical question in flight.'],
   [
     'limited',
@@ -236,6 +245,13 @@ export const PLAIN = [
     'upstream_retries_denied_total',
     {},
     'Retransmissions that had to wait because their budget was spent.',
+  ],
+  [
+    'upstreamAbandoned',
+    'counter',
+    'upstream_abandoned_total',
+    {},
+    'Questions for which nothing more was sent because every client that waited had gone.',
   ],
   ['tunnelChecked', 'counter', 'tunnel_checked_total', {}, 'Names that the tunnel detector looked at.'],
   [

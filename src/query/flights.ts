@@ -46,6 +46,8 @@ export class Flight implements UpstreamQuestion, Asker {
   /** Chain so far, when it was cut at a name of another pool. */
   prefix: Answer | null = null;
   restarts = 0;
+  /** Nobody waited when it began: what it was asked for is still in the cache. */
+  isPrefetch = false;
   /** What its name gives away, in the case of a query that shows it. */
   finding: Finding | null;
   /** Where it is counted, in `Flights`. */
@@ -84,6 +86,14 @@ export class Flight implements UpstreamQuestion, Asker {
     this.pool = pool;
     this.firstPool = pool;
     this.finding = query.finding ?? null;
+  }
+
+  /** Whether anybody is still there to be answered. A prefetch is for those who will ask. */
+  get isWanted(): boolean {
+    if (this.isPrefetch) return true;
+    for (let query = this.waiting; query !== null; query = query.nextInFlight)
+      if (query.message === null || !query.message.cancelled) return true;
+    return false;
   }
 
   answered(message: Uint8Array, length: number, server: string, trusted: boolean): void {

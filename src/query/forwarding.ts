@@ -20,6 +20,7 @@ import { localMessage } from './local.ts';
 import { denyEnding, type OutcomeName } from './outcome.ts';
 import { type AllowingVerdict, type PathLimits, type PathOptions, profileOf } from './path.ts';
 import { PendingByClient } from './pending.ts';
+import { Prefetch } from './prefetch.ts';
 import type { Query } from './query.ts';
 import { respondAnswer, respondEmpty } from './respond.ts';
 import type { GroupView } from './site.ts';
@@ -28,6 +29,8 @@ import type { GroupView } from './site.ts';
 const LOCAL_POOL = 'local';
 /** Time after the client's deadline in which a late reply is still taken for the cache. */
 const LATE_MS = 1500;
+/** How often waiting queries are looked through for those whose client has gone. */
+const SWEEP_MS = 200;
 /** What cannot reach any upstream is asked again after this long at the latest: it may be back. */
 const UNREACHABLE_TTL_SECONDS_MAX = 1;
 /** TTL of stale answers (RFC 8767 section 5.11). */
@@ -65,6 +68,7 @@ export class Forwarding implements FlightHome {
   /** How the reply at hand is read, and the flight it is for: one object for all. */
   readonly #reading: { -readonly [Key in keyof ReadOptions]: ReadOptions[Key] };
   #read: Flight | null = null;
+  readonly #prefetch: Prefetch | null;
   /** The question of the flight at hand. */
   readonly #question: Question;
   readonly #pending: PendingByClient;
@@ -72,6 +76,7 @@ export class Forwarding implements FlightHome {
   /** Ordinary clients, forwarders, and those who would get a stale answer: each list with one patience. */
   readonly #patient = new Map<number, WaitingList>();
   #waiting = 0;
+  #sweptAtMs = Number.NEGATIVE_INFINITY;
   /** The query that is being answered after a wait: an exception must not lose it. */
   #atHand: Query | null = null;
 
@@ -95,6 +100,7 @@ export class Forwarding implements FlightHome {
     this.#question = new Question(options.hashSeed);
     this.#pending = new PendingByClient(options.hashSeed);
     this.#flights = new Flights(options.limits);
+    this.#prefetch = options.limits.prefetch === null ? null : new Prefetch(options.limits.prefetch);
     this.#reading = {
       dnssecOk: false,
       trusted: false,
@@ -120,6 +126,7 @@ export class Forwarding implements FlightHome {
     if (flight !== null) {
       this.#counters.columns[At.coalesced]++;
       flight.finding ??= query.finding ?? null;
+      this.#wait(query, question, flight);
     } else {
       const { pool } = verdict;
       if (this.#isFull(query, question, pool)) return;
@@ -127,9 +134,32 @@ export class Forwarding implements FlightHome {
       flight = new Flight(this, question, variant, query, verdict, phase, pool);
       flight.stale = this.#mayServeStale(stale, pool) ? (stale ?? null) : null;
       this.#flights.add(flight, question);
+      // Before it is asked: what nobody waits for is not sent.
+      this.#wait(query, question, flight);
       this.#ask(flight, flight.name);
     }
-    this.#wait(query, question, flight);
+  }
+
+  mayPrefetch(cell: Cell): boolean {
+    return this.#prefetch?.isWorth(cell) === true;
+  }
+
+  /** Asks anew for what `cell` holds, on behalf of nobody. False when it is asked already, or a bound was met. */
+  prefetch(query: Query, question: Question, verdict: AllowingVerdict, cell: Cell): boolean {
+    const { pool } = verdict;
+    if (this.#flights.find(question, cell.variant, query.site) !== null) return false;
+    if (this.#flights.fullFor(question, pool) !== null || this.#prefetch?.take(query.arrivedAtMs) !== true) {
+      this.#counters.columns[At.prefetchesSkipped]++;
+      return false;
+    }
+    cell.dueAtMs = cell.endsAtMs;
+    this.#counters.columns[At.prefetches]++;
+    const phase = query.site.policy.phaseAt(this.#exit.wallMs);
+    const flight = new Flight(this, question, cell.variant, query, verdict, phase, pool);
+    flight.isPrefetch = true;
+    this.#flights.add(flight, question);
+    this.#ask(flight, flight.name);
+    return true;
   }
 
   /** Whether the client may have one more query waiting; one of its own may be given up for it. */
@@ -191,8 +221,8 @@ export class Forwarding implements FlightHome {
     const flight = new Flight(this, question, -1, query, verdict, phase, said.pool);
     flight.prefix = prefix;
     this.#flights.add(flight, question);
-    this.#ask(flight, target);
     this.#wait(query, question, flight);
+    this.#ask(flight, target);
   }
 
   #readLocal(
@@ -255,13 +285,42 @@ export class Forwarding implements FlightHome {
     this.#pending.remove(query);
   }
 
-  /** Ends every query whose time is over. Its flight goes on: the late reply is still worth keeping. */
+  /**
+   * Ends every query whose time is over, and now and then those whose client has gone. The flight of either goes on, but
+   * nothing more is sent for it: the late reply is still worth keeping.
+   */
   tick(nowMs: number): void {
+    if (nowMs - this.#sweptAtMs >= SWEEP_MS) {
+      this.#sweptAtMs = nowMs;
+      this.#sweep();
+    }
     for (const list of this.#patient.values()) {
       for (let query = list.oldest; query !== null && query.deadlineAtMs <= nowMs; query = list.oldest) {
         this.#giveUp(query, 'timeout');
       }
     }
+  }
+
+  /** A connection or HTTP stream that ended takes its queries along: their places are for others. */
+  #sweep(): void {
+    for (const list of this.#patient.values()) {
+      for (let query = list.oldest; query !== null; ) {
+        const next: Query | null = query.waitingAfter;
+        if (query.message?.cancelled === true) this.#leave(query);
+        query = next;
+      }
+    }
+  }
+
+  /** Ends a query that nobody can be told the answer of. */
+  #leave(query: Query): void {
+    const { flight } = query;
+    if (flight === null) throw new Error('a query waits without a flight');
+    flight.removeWaiting(query);
+    this.#stopWaiting(query);
+    query.rcode = -1;
+    const ending = query.site.groups[query.group].outcome('gone');
+    this.#exit.finish(query, ending, flight.name, flight.nameLength, null, false);
   }
 
   /** Gives up the `count` oldest queries to make room: new ones are still worth answering, these hardly. */
@@ -367,6 +426,7 @@ export class Forwarding implements FlightHome {
         judgedBy: policy.generation,
       });
       cell.finding = flight.finding;
+      this.#prefetch?.watch(cell);
       this.#cache.store(question, cell);
     }
     // Rules may have ended while the upstream was asked; then the verdict of now holds.
@@ -439,16 +499,19 @@ export class Forwarding implements FlightHome {
   /** No usable answer came. `why` stands in the audit; `answer` has the extended errors of an upstream that said no. */
   #fail(
     flight: Flight,
-    failure: StoredFailure | 'overload',
+    failure: StoredFailure | 'overload' | 'abandoned',
     server: string,
     why: string,
     answer?: Answer,
   ): void {
     const question = this.#question.set(flight.name, flight.type);
     const group = flight.site.groups[flight.group];
-    if (flight.stale === null && failure !== 'overload')
+    // A name that was asked anew and not found is still what the cache says of it.
+    const isKnown = flight.isPrefetch && flight.waiting === null;
+    const tellsOfUpstream = failure !== 'overload' && failure !== 'abandoned';
+    if (flight.stale === null && tellsOfUpstream && !isKnown)
       this.#rememberFailure(flight, question, failure, server, answer);
-    const ending = group.outcome(failure);
+    const ending = group.outcome(failure === 'abandoned' ? 'timeout' : failure);
     const detail = this.#audit.renderDetail({ upstream: server, upstreamRcode: why });
     for (let query = this.#takeNext(flight); query !== null; query = this.#takeNext(flight)) {
       if (flight.stale === null || !this.#serveStale(query, flight.stale, null)) {

@@ -100,6 +100,8 @@ export const OUTCOMES = {
   },
   /** Over the response rate; the row is the same for what is dropped and for what slips out truncated. */
   rate: { verdict: 'drop', cause: 'limit', rcode: Rcode.NOERROR, ede: null },
+  /** The connection or HTTP stream ended before the answer came. */
+  gone: { verdict: 'drop', cause: 'gone', rcode: Rcode.NOERROR, ede: null },
   audit: { verdict: 'fail', cause: 'audit', rcode: Rcode.SERVFAIL, ede: [Ede.OTHER, 'audit unavailable'] },
   bug: { verdict: 'fail', cause: 'bug', rcode: Rcode.SERVFAIL, ede: [Ede.OTHER, 'internal error'] },
 } as const satisfies Record<string, OutcomeRow>;

@@ -21,10 +21,11 @@ import type { TtlBounds } from './clamp.ts';
 import type { Clock, Detector, DetectorProfile, Finding, PathUpstreams, SecretWatch } from './contract.ts';
 import { Cookies } from './cookie.ts';
 import { writeDenial } from './denial.ts';
-import { answerDetail } from './describe.ts';
+import { answerDetail, answerTexts } from './describe.ts';
 import { Exit } from './exit.ts';
 import { Forwarding } from './forwarding.ts';
 import type { Ending, OutcomeName } from './outcome.ts';
+import type { PrefetchLimits } from './prefetch.ts';
 import { Query } from './query.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { QuestionReader } from './read-question.ts';
@@ -46,6 +47,8 @@ export interface PathLimits extends TtlBounds {
   /** Most questions in flight for names with the same last three labels; twice as many for the same last two. */
   readonly flightsPerDomain: number;
   readonly failureTtlSeconds: number;
+  /** Names that are asked often are asked anew before they end; null when that is off. */
+  readonly prefetch: PrefetchLimits | null;
   /** Stale answers (RFC 8767): how long after its end an answer may be used, 0 never; and when it is given. */
   readonly staleSeconds: number;
   readonly staleAfterMs: number;
@@ -313,7 +316,8 @@ export class QueryPath {
 
   /** Answers from `cell` if it may and can be; false sends the query on. */
   #serve(query: Query, group: GroupView, verdict: AllowingVerdict, cell: Cell): boolean {
-    if (cell.endsAtMs <= this.#nowMs || cell.pool !== verdict.pool) return false;
+    const isDue = cell.dueAtMs <= this.#nowMs;
+    if ((isDue && cell.endsAtMs <= this.#nowMs) || cell.pool !== verdict.pool) return false;
     const { policy } = query.site;
     const phase = policy.phaseAt(this.#exit.wallMs);
     if (cell.judgedBy !== policy.generation || cell.phase !== phase) {
@@ -341,6 +345,12 @@ export class QueryPath {
     else columns[At.cacheHitsSuccess]++;
     respondCell(query, cell, ageSeconds, this.#cookie(query));
     const ending = group.ending(verdict);
+    if (isDue && this.#prefetch(query, verdict, cell)) {
+      const prefetched = answerTexts(cell, query.questionEnd, this.#secrets, null);
+      const detail = this.#audit.renderDetail({ answers: prefetched, upstream: cell.server, prefetch: true });
+      this.#exit.finish(query, ending, cell.name, cell.nameLength, detail, true);
+      return true;
+    }
     if (cell.tail === null || cell.tailOf !== ending) {
       const finding =
         (cell.finding as Finding | null) ?? this.#exit.examine(query, cell.name, cell.nameLength);
@@ -350,6 +360,20 @@ export class QueryPath {
     }
     this.#exit.finishAgain(query, ending, cell.tail);
     return true;
+  }
+
+  /** Asks anew for the name of a cell that is about to end, under the same conditions as for one that has. */
+  #prefetch(query: Query, verdict: AllowingVerdict, cell: Cell): boolean {
+    if (cell.finding !== null || !this.#forwarding.mayPrefetch(cell)) return false;
+    const question = this.#question;
+    const profile = profileOf(verdict);
+    if (profile !== 'off') {
+      const { client, clientLength } = query;
+      const { wallMs } = this.#exit;
+      if (this.#detector.holds(question, client, clientLength, wallMs)) return false;
+      if (this.#detector.check(question, client, clientLength, profile, wallMs) !== null) return false;
+    }
+    return this.#forwarding.prefetch(query, question, verdict, cell);
   }
 
   #describe(cell: Cell, questionEnd: number, finding: Finding | null): Uint8Array {

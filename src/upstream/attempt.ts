@@ -59,6 +59,8 @@ export class Asked implements Spoked {
   /** The asker has been told; what is left only awaits echoes and late replies. */
   done = true;
   isLingering = false;
+  /** It was found unwanted, and counted so. */
+  isAbandoned = false;
   /** Messages sent so far, over all servers and transports. */
   messages = 0;
   readonly attempts: Attempt[] = [];
@@ -94,6 +96,7 @@ export class Asked implements Spoked {
     this.deadlineMs = deadlineMs;
     this.done = false;
     this.messages = 0;
+    this.isAbandoned = false;
     this.only = null;
     this.tried = 0;
     this.streamed = 0;

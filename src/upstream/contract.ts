@@ -11,10 +11,17 @@ export type UpstreamFailure =
   /** Replies came, but none that could be believed or understood. */
   | 'unusable'
   /** A bound was hit: too many questions in flight, or no file descriptor. */
-  | 'overload';
+  | 'overload'
+  /** Nobody waited any more, and nothing was on its way. */
+  | 'abandoned';
 
 /** Who waits for a reply. Exactly one of the two methods is called, once, never from inside `ask`. */
 export interface Asker {
+  /**
+   * False while nobody waits for the reply: then nothing more is sent for it, and what is on its way is still awaited.
+   * Looked at again now and then, so it may come true again. Absent: always wanted.
+   */
+  readonly isWanted?: boolean;
   /**
    * A reply whose socket, id, QR, opcode, QDCOUNT and question were matched. Not truncated (TC was followed over TCP).
    * `message[0 … length)` is valid only during the call. `server` names the upstream server, for the audit.

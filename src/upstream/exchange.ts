@@ -250,6 +250,7 @@ export class Exchange implements ServerEvents {
     const { streams } = server;
     if (streams === null || (asked.streamed & server.bit) !== 0 || asked.messages >= MESSAGES_MAX)
       return false;
+    if (this.#isUnwanted(asked)) return false;
     asked.streamed |= server.bit;
     this.counters.overTcp++;
     return this.#sending.send(asked, server, streams, nowMs);
@@ -282,8 +283,22 @@ export class Exchange implements ServerEvents {
 
   // What is sent next.
 
+  /** Whether nobody waits for the reply at present: the client went away, or has had its answer. */
+  #isUnwanted(asked: Asked): boolean {
+    if (asked.asker?.isWanted !== false) return false;
+    if (!asked.isAbandoned) this.counters.abandoned++;
+    asked.isAbandoned = true;
+    return true;
+  }
+
   /** Sends the next message, or settles how long to wait. True when something was sent. */
   #advance(asked: Asked, nowMs: number): boolean {
+    if (this.#isUnwanted(asked)) {
+      // What is on its way is worth waiting for, and somebody may ask the same again meanwhile.
+      if (asked.attempts.length > 0) this.#desk.schedule(asked, nowMs + PAUSE_MS);
+      else this.#abandon(asked, nowMs);
+      return false;
+    }
     const pool = asked.pool as Pool;
     if (asked.messages < MESSAGES_MAX && this.#sendNext(asked, pool, nowMs)) return true;
     const isWaiting = asked.attempts.length > 0;
@@ -318,7 +333,12 @@ export class Exchange implements ServerEvents {
   }
 
   #sendOrAdvance(asked: Asked, server: Server, carrier: Carrier, nowMs: number): void {
-    if (asked.messages < MESSAGES_MAX && this.#sending.send(asked, server, carrier, nowMs)) return;
+    if (
+      !this.#isUnwanted(asked) &&
+      asked.messages < MESSAGES_MAX &&
+      this.#sending.send(asked, server, carrier, nowMs)
+    )
+      return;
     this.#advance(asked, nowMs);
   }
 
@@ -356,6 +376,10 @@ export class Exchange implements ServerEvents {
       this.#conclude(asked, nowMs);
       return;
     }
+    if (this.#isUnwanted(asked)) {
+      this.#advance(asked, nowMs);
+      return;
+    }
     const { messages } = asked;
     const { budget } = asked.pool as Pool;
     const isRetry = messages > 0 && messages < MESSAGES_MAX;
@@ -382,6 +406,11 @@ export class Exchange implements ServerEvents {
   }
 
   // Endings without an answer.
+
+  #abandon(asked: Asked, nowMs: number): void {
+    const server = asked.pool?.name ?? '';
+    this.#desk.settle(asked, nowMs)?.failed('abandoned', server);
+  }
 
   #conclude(asked: Asked, nowMs: number): void {
     const { spare, spareServer, spareTrusted } = asked;

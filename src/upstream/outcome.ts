@@ -12,6 +12,8 @@ export interface ExchangeCounters {
   unreachable: number;
   unusable: number;
   overload: number;
+  /** Questions for which nothing more was sent because nobody waited for the reply any more. */
+  abandoned: number;
   retransmitted: number;
   /** Second servers asked before the first had answered. */
   hedged: number;
@@ -29,6 +31,7 @@ export const newCounters = (): ExchangeCounters => ({
   unreachable: 0,
   unusable: 0,
   overload: 0,
+  abandoned: 0,
   retransmitted: 0,
   hedged: 0,
   overTcp: 0,

@@ -54,6 +54,8 @@ export interface Asked {
   readonly dnssecOk: boolean;
   readonly checkingDisabled: boolean;
   readonly deadlineMs: number;
+  /** Whether somebody still waits for it. */
+  isWanted(): boolean;
   /** The upstream answers with these records, in master-file-like form, or with this message. */
   answer(reply: ReplyText | Uint8Array): void;
   fail(failure: UpstreamFailure): void;
@@ -336,6 +338,7 @@ export class House {
       aliasRestarts: 11,
       flights: 1000,
       failureTtlSeconds: 5,
+      prefetch: null,
       staleSeconds: 0,
       staleAfterMs: 1800,
       ttlMinSeconds: 0,
@@ -475,6 +478,7 @@ export class House {
           dnssecOk: question.dnssecOk,
           checkingDisabled: question.checkingDisabled,
           deadlineMs,
+          isWanted: () => asker.isWanted ?? true,
           answer: (reply) => {
             const octets = reply instanceof Uint8Array ? reply : replyOctets(name, type, reply);
             const trusted = !(reply instanceof Uint8Array) && (reply.trusted ?? false);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { StreamMessage } from '../../src/listen/contract.ts';
 import { NO_DETECTOR } from '../../src/query/index.ts';
 import { House, queryOctets } from './house.ts';
 
@@ -706,6 +707,93 @@ describe('the detector', () => {
     await house.heard();
     house.pass(301_000);
     expect(house.ask('www.example.com', { from: '203.0.113.9' })).toBeNull();
+    expect(house.asked).toHaveLength(2);
+  });
+});
+
+describe('a client that has gone', () => {
+  /** A message of a connection that can be ended. */
+  class Message implements StreamMessage {
+    readonly slot = 0;
+    octets = new Uint8Array(4096);
+    length: number;
+    readonly transport = 'tcp';
+    readonly peer = Uint8Array.of(192, 0, 2, 7);
+    readonly peerLength = 4;
+    readonly peerPort = 5353;
+    readonly clientName = '';
+    readonly restMs = -1;
+    context: unknown = null;
+    cancelled = false;
+    ended = '';
+
+    constructor(name: string) {
+      const query = queryOctets(name);
+      this.octets.set(query);
+      this.length = query.length;
+    }
+
+    respond(): void {
+      this.ended += 'responded';
+    }
+
+    discard(): void {
+      this.ended += 'discarded';
+    }
+  }
+
+  test('gives its place back, is recorded, and nobody is asked for it any more; the late reply is kept', async () => {
+    const house = new House(POLICY);
+    const message = new Message('www.example.com');
+    house.path.takeMessage(message);
+    house.path.endTurn();
+    expect(house.asked[0].isWanted()).toBe(true);
+    message.cancelled = true;
+    expect(house.asked[0].isWanted()).toBe(false);
+    house.pass(300);
+    expect(message.ended).toBe('discarded');
+    expect(house.path.waiting).toBe(0);
+    expect(house.lastEntry).toMatchObject({ verdict: 'drop', cause: 'gone', rcode: null });
+    house.asked[0].answer({ answer: [A('www.example.com')] });
+    await house.heard();
+    expect(house.ask('www.example.com')?.answer).toHaveLength(1);
+    expect(house.asked).toHaveLength(1);
+  });
+
+  test('does not take along another who asked the same', async () => {
+    const house = new House(POLICY);
+    const message = new Message('www.example.com');
+    house.path.takeMessage(message);
+    house.path.endTurn();
+    house.ask('www.example.com');
+    message.cancelled = true;
+    house.pass(300);
+    expect(house.asked[0].isWanted()).toBe(true);
+    house.asked[0].answer({ answer: [A('www.example.com')] });
+    expect(await house.heard()).toMatchObject([{ rcode: 'NOERROR' }]);
+  });
+
+  test('may come back: who asks again joins what is on its way', async () => {
+    const house = new House(POLICY);
+    const message = new Message('www.example.com');
+    house.path.takeMessage(message);
+    house.path.endTurn();
+    message.cancelled = true;
+    house.pass(300);
+    expect(house.ask('www.example.com')).toBeNull();
+    expect(house.asked).toHaveLength(1);
+    expect(house.asked[0].isWanted()).toBe(true);
+  });
+
+  test('and a flight that is abandoned leaves no failure behind', async () => {
+    const house = new House(POLICY);
+    const message = new Message('www.example.com');
+    house.path.takeMessage(message);
+    house.path.endTurn();
+    message.cancelled = true;
+    house.pass(300);
+    house.asked[0].fail('abandoned');
+    expect(house.ask('www.example.com')).toBeNull();
     expect(house.asked).toHaveLength(2);
   });
 });

@@ -18,6 +18,8 @@ export interface AskOptions {
   readonly budgetMs?: number;
   readonly dnssecOk?: boolean;
   readonly checkingDisabled?: boolean;
+  /** Whether somebody still waits, asked again and again. */
+  readonly isWanted?: () => boolean;
 }
 
 export function ask(upstreams: Upstreams, name: string, options: AskOptions = {}): Promise<Told> {
@@ -48,6 +50,9 @@ export function ask(upstreams: Upstreams, name: string, options: AskOptions = {}
       },
       begun + (options.budgetMs ?? 3800),
       {
+        get isWanted() {
+          return options.isWanted?.() ?? true;
+        },
         answered: (message, length, server, trusted) =>
           tell({ message: Buffer.from(message.subarray(0, length)), failure: null, server, trusted }),
         failed: (failure, server) => tell({ message: null, failure, server, trusted: false }),
