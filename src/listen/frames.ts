@@ -18,6 +18,7 @@ const HELD_AT_FIRST = 256;
 export class FrameReader {
   #chunk: Uint8Array = NOTHING;
   #at = 0;
+  #end = 0;
   /** A cut message from its length octets on, in [0, #heldLength). */
   #held: Uint8Array = NOTHING;
   #heldLength = 0;
@@ -27,9 +28,28 @@ export class FrameReader {
     return this.#heldLength > 0;
   }
 
-  /** Takes the next chunk, which the reader owns from now on; the one before has been read to its end. */
-  push(chunk: Uint8Array): void {
-    this.#chunk = chunk;
+  /** Takes the next octets[0 … length). They may be used again when `keep` has been called. */
+  push(octets: Uint8Array, length: number): void {
+    const left = this.#end - this.#at;
+    if (left > 0) {
+      // What was read stopped short of the end, and more came all the same (several TLS records in one read do so).
+      const joined = new Uint8Array(left + length);
+      joined.set(this.#chunk.subarray(this.#at, this.#end));
+      joined.set(octets.subarray(0, length), left);
+      octets = joined;
+      length += left;
+    }
+    this.#chunk = octets;
+    this.#at = 0;
+    this.#end = length;
+  }
+
+  /** Copies what is not read yet, so that the octets that `push` brought are free again. */
+  keep(): void {
+    if (this.#at === this.#end) return;
+    // Of a Buffer `slice` would be a view.
+    this.#chunk = new Uint8Array(this.#chunk.subarray(this.#at, this.#end));
+    this.#end -= this.#at;
     this.#at = 0;
   }
 
@@ -38,7 +58,7 @@ export class FrameReader {
     if (this.#heldLength > 0) return this.#nextHeld();
     const chunk = this.#chunk;
     const at = this.#at;
-    const left = chunk.length - at;
+    const left = this.#end - at;
     if (left >= 2) {
       const length = (chunk[at] << 8) | chunk[at + 1];
       if (length < HEADER_LENGTH) return TOO_SHORT;
@@ -47,6 +67,7 @@ export class FrameReader {
     if (left > 0) this.#hold(left);
     this.#chunk = NOTHING;
     this.#at = 0;
+    this.#end = 0;
     return NO_MESSAGE;
   }
 
@@ -74,7 +95,7 @@ export class FrameReader {
 
   /** Moves up to `count` octets from the chunk to what is held. */
   #hold(count: number): void {
-    const moved = Math.min(count, this.#chunk.length - this.#at);
+    const moved = Math.min(count, this.#end - this.#at);
     const needed = this.#heldLength + moved;
     if (needed > this.#held.length) {
       const larger = new Uint8Array(Math.max(needed, HELD_AT_FIRST, this.#heldLength * 2));

@@ -9,6 +9,7 @@ import { type BinaryAddress, readAddress } from './address.ts';
 import type { CloseReason, StreamTransport } from './contract.ts';
 import { FrameReader, NO_MESSAGE, TOO_SHORT } from './frames.ts';
 import type { Closable, Hub } from './hub.ts';
+import { takeIn } from './intake.ts';
 import type { Tracked } from './limits.ts';
 import type { Origin, Waiter } from './messages.ts';
 import { Output } from './output.ts';
@@ -57,7 +58,7 @@ export class StreamConnection implements Origin, Tracked, Waiter, Closable {
     this.#hub = hub;
     this.#output = new Output(socket, limits, this.#onProgress);
     this.#openedMs = this.#lastActiveMs = limits.now();
-    socket.on('data', this.#onData);
+    takeIn(socket, this.#onData);
     socket.on('end', this.#onEnd);
     socket.on('error', ignore);
     socket.on('close', this.#onClose);
@@ -140,10 +141,11 @@ export class StreamConnection implements Origin, Tracked, Waiter, Closable {
     else if (!this.busy && nowMs - this.#lastActiveMs > idleMs) this.finish('idle');
   }
 
-  readonly #onData = (chunk: Uint8Array): void => {
+  readonly #onData = (octets: Buffer, length: number): void => {
     if (this.#finishing !== null) return;
-    this.#reader.push(chunk);
+    this.#reader.push(octets, length);
     this.#advance();
+    this.#reader.keep();
   };
 
   /** Hands over what is here, as far as the limits allow. */

@@ -12,7 +12,7 @@ function readAll(chunks: Uint8Array[]): (string | number)[] {
   const found: (string | number)[] = [];
   const room = new Uint8Array(65_535);
   for (const chunk of chunks) {
-    reader.push(chunk);
+    reader.push(chunk, chunk.length);
     for (;;) {
       const length = reader.next();
       if (length === NO_MESSAGE) break;
@@ -60,11 +60,43 @@ describe('FrameReader', () => {
     { name: 'a whole message and half a length', octets: [...framed(query(1)), 0], begun: true },
   ])('knows after $name whether a message has begun', ({ octets, begun }) => {
     const reader = new FrameReader();
-    reader.push(Uint8Array.from(octets));
+    reader.push(Uint8Array.from(octets), octets.length);
     for (let length = reader.next(); length !== NO_MESSAGE; length = reader.next()) {
       reader.read(new Uint8Array(length), length);
     }
     expect(reader.begun).toBe(begun);
+  });
+});
+
+describe('FrameReader that stopped short', () => {
+  const octets = framed(query(1), query(2), query(3));
+  const rest = (reader: FrameReader): number[] => {
+    const ids: number[] = [];
+    const room = new Uint8Array(100);
+    for (let length = reader.next(); length !== NO_MESSAGE; length = reader.next()) {
+      reader.read(room, length);
+      ids.push((room[0] << 8) | room[1]);
+    }
+    return ids;
+  };
+
+  test('keeps the rest when its octets are used for something else', () => {
+    const reader = new FrameReader();
+    const room = Buffer.alloc(1000);
+    octets.copy(room);
+    reader.push(room, octets.length);
+    reader.read(new Uint8Array(100), reader.next());
+    reader.keep();
+    room.fill(0xff);
+    expect(rest(reader)).toEqual([2, 3]);
+  });
+
+  test('joins the rest and what comes after it', () => {
+    const reader = new FrameReader();
+    reader.push(octets, octets.length);
+    reader.read(new Uint8Array(100), reader.next());
+    reader.push(framed(query(4)), framed(query(4)).length);
+    expect(rest(reader)).toEqual([2, 3, 4]);
   });
 });
 

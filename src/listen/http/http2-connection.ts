@@ -13,6 +13,7 @@ import { copyOctets } from '../../wire/index.ts';
 import { type BinaryAddress, readAddress } from '../address.ts';
 import type { CloseReason, StreamTransport } from '../contract.ts';
 import type { Closable } from '../hub.ts';
+import { takeIn } from '../intake.ts';
 import type { Tracked } from '../limits.ts';
 import { Output } from '../output.ts';
 import type { DohHub } from './doh-hub.ts';
@@ -126,7 +127,7 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
     this.#hub = hub;
     this.#output = new Output(socket, limits, this.#onProgress);
     this.#openedMs = this.#lastActiveMs = limits.now();
-    socket.on('data', this.#onData);
+    takeIn(socket, this.#onData);
     socket.on('end', this.#onEnd);
     socket.on('error', ignore);
     socket.on('close', this.#onClose);
@@ -291,8 +292,8 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
 
   // --- Reading -----------------------------------------------------------------------------------------------------
 
-  readonly #onData = (chunk: Buffer): void => {
-    if (!this.#deaf) this.#advance(chunk);
+  readonly #onData = (octets: Buffer, length: number): void => {
+    if (!this.#deaf) this.#advance(octets.subarray(0, length));
   };
 
   /** Reads a chunk, or with an empty one what was kept, and ends the batch that it brought. */
