@@ -55,6 +55,9 @@ function namesOf(socket: Socket): Names | null {
   const named = (name: string): symbol | undefined => symbols.find(({ description }) => description === name);
   const buffer = named('kBuffer');
   const taker = named('kBufferCb');
-  known = buffer === undefined || taker === undefined ? null : { buffer, taker };
+  // Asked for the next room after each read unless it is null.
+  const next = named('kBufferGen');
+  const isKnown = next !== undefined && (socket as unknown as Record<symbol, unknown>)[next] === null;
+  known = !isKnown || buffer === undefined || taker === undefined ? null : { buffer, taker };
   return known;
 }
