@@ -55,9 +55,10 @@ const Cname = z.enum(['trust', 'inspect', 'same-site']).meta({
     'What an alias in the answer may point to. trust: anything no deny rule names; inspect: only names that are allowed themselves; same-site: only names of the same registrable domain.',
 });
 
-const Profile = z
-  .enum(['default', 'strict', 'off'])
-  .meta({ description: 'How closely the tunnel detector watches names under this rule.' });
+const Profile = z.enum(['default', 'strict', 'off']).meta({
+  description:
+    'How closely the tunnel detector watches names under this rule; strict also keeps answers for `cache.ttlMinStrict` at least.',
+});
 
 const ruleFields = {
   name: pattern.optional(),
