@@ -351,7 +351,10 @@ class DataThread {
     this.#counters.columns[At.auditHealthy] = healthy ? 1 : 0;
     const worker = this.#start.worker;
     if (healthy) this.#log('info', { worker, why }, 'the audit is written again');
-    else this.#log('error', { worker, why }, 'the audit cannot be written: queries are refused');
+    else {
+      const then = this.#start.settings.audit.mode === 'open' ? 'entries are lost' : 'queries are refused';
+      this.#log('error', { worker, why }, `the audit cannot be written: ${then}`);
+    }
     this.#say({ kind: 'state', upstreams: [], audit: this.#auditState });
   }
 

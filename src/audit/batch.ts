@@ -12,7 +12,7 @@
 import { Block } from './block.ts';
 import type { ClientPrivacy } from './client.ts';
 import type { Entry } from './contract.ts';
-import { ENTRY_LENGTH_MAX, LineWriter } from './line.ts';
+import { ENTRY_LENGTH_MAX, LineWriter, SEQ_LENGTH_MAX } from './line.ts';
 import { type LineText, lineTextOf } from './line-text.ts';
 import { type Sealer, sealedLengthMax } from './seal.ts';
 
@@ -51,7 +51,7 @@ export class Batch {
 
   append(entry: Entry): void {
     const block = this.#lines;
-    if (!block.hasRoom(entryLengthMax(entry))) {
+    if (!block.hasRoom(lineLengthMax(entry))) {
       // The batch has outgrown the largest buffer: it can no longer be kept whole, so none of it is.
       this.doomed++;
       return;
@@ -61,8 +61,22 @@ export class Batch {
     this.open++;
   }
 
+  /** Adds an entry whose line is made already, but for its beginning with the number: `octets[from … end)`. */
+  appendRest(octets: Uint8Array, from: number, end: number): void {
+    const block = this.#lines;
+    if (!block.hasRoom(SEQ_LENGTH_MAX + end - from)) {
+      this.doomed++;
+      return;
+    }
+    block.beginLine();
+    const at = this.#writer.writeSeq(block, block.at, this.seq++);
+    block.octets.set(octets.subarray(from, end), at);
+    block.at = at + end - from;
+    this.open++;
+  }
+
   renderTail(entry: Entry): LineText {
-    const tail = new Uint8Array(entryLengthMax(entry));
+    const tail = new Uint8Array(lineLengthMax(entry));
     return lineTextOf(tail.subarray(0, this.#writer.writeTail(tail, 0, entry)));
   }
 
@@ -126,5 +140,5 @@ class Aside extends Block {
 }
 
 /** What `append` needs room for at most. */
-const entryLengthMax = ({ outcome, detail, tail }: Entry): number =>
+export const lineLengthMax = ({ outcome, detail, tail }: Entry): number =>
   ENTRY_LENGTH_MAX + (tail === null ? outcome.length + (detail === null ? 0 : detail.length) : tail[0]);

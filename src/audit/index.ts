@@ -1,6 +1,7 @@
 /** The audit: one entry for every query, handed over before its answer leaves; segments, chain, proof. */
 import type { AuditLog } from './contract.ts';
 import { WorkerLog } from './log.ts';
+import { OpenLog } from './open-log.ts';
 import { type AuditOptions, settingsOf } from './options.ts';
 
 export { type ClientPrivacy, ClientTexts } from './client.ts';
@@ -19,7 +20,9 @@ export { AuditDamaged } from './recover.ts';
  * that is full is no error: the log opens stopped, refuses, and begins by itself when there is room.
  */
 export function openAudit(options: AuditOptions): AuditLog {
-  return new WorkerLog(settingsOf(options));
+  const settings = settingsOf(options);
+  const isOwnThread = settings.mode === 'open' && options.disk === undefined;
+  return isOwnThread ? new OpenLog(settings) : new WorkerLog(settings);
 }
 export { type Compression, compressSegments, hasZstd, openDecompressed } from './compress.ts';
 export {

@@ -22,6 +22,9 @@ import { CountingText, type LineText, lineTextOf, putLineText, putNumber } from 
  */
 export const ENTRY_LENGTH_MAX = 1800;
 
+/** Octets that the beginning of a line, up to its number, can take, and those it may overwrite behind itself. */
+export const SEQ_LENGTH_MAX = 40;
+
 const encoder = new TextEncoder();
 const ID = lineTextOf(encoder.encode(',"id":'));
 const QNAME = encoder.encode(',"qname":"');
@@ -73,8 +76,17 @@ export class LineWriter {
   }
 
   /** Writes one entry at `at` and returns the position behind it. The caller has made sure of room. */
-  write({ octets, view }: LineRoom, at: number, seq: number, entry: Entry): number {
-    at = this.#seqText.put(view, at, seq);
+  write(room: LineRoom, at: number, seq: number, entry: Entry): number {
+    return this.writeRest(room, this.writeSeq(room, at, seq), entry);
+  }
+
+  /** The beginning of a line, up to its number. Up to `OVERRUN` octets more are overwritten. */
+  writeSeq({ view }: LineRoom, at: number, seq: number): number {
+    return this.#seqText.put(view, at, seq);
+  }
+
+  /** What follows the number. */
+  writeRest({ octets, view }: LineRoom, at: number, entry: Entry): number {
     if (entry.atMs !== this.#clockMs) this.#renderClock(entry.atMs);
     at = putLineText(this.#clockText, view, at);
     at = putNumber(view, at, entry.latencyUs);

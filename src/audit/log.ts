@@ -93,6 +93,22 @@ export class WorkerLog implements AuditLog {
     return this.#core.addNote(type, members, kept);
   }
 
+  /** Of the thread of mode `open`: an entry whose line is made already, but for its number. */
+  appendRest(octets: Uint8Array, from: number, end: number): void {
+    this.#batch.appendRest(octets, from, end);
+  }
+
+  /** Of the thread of mode `open`: queries lost before they came here; the next record says so. They are counted elsewhere. */
+  miss(count: number, sinceMs: number, why: string): void {
+    this.#core.notes.addMissing(count, sinceMs, why);
+    if (this.#core.ledger.segment !== null) this.#core.flushNotes();
+  }
+
+  /** The same for records of the log about itself. */
+  missNotes(count: number): void {
+    this.#core.notes.missNotes(count, this.#core.settings.wallMs());
+  }
+
   /** Tries again after a failure, and writes what waits while no query comes. */
   #onTick(): void {
     const { settings, ledger, notes, trouble } = this.#core;

@@ -69,8 +69,13 @@ export class Notes {
       this.#due.push(note);
       return true;
     }
-    this.#gapSince(atMs, 'more records of the log about itself than may wait').notes++;
+    this.missNotes(1, atMs);
     return false;
+  }
+
+  /** Notes that found no room. */
+  missNotes(count: number, atMs: number): void {
+    this.#gapSince(atMs, 'more records of the log about itself than may wait').notes += count;
   }
 
   /** Queries without a record: all until the next `take` are one gap, since the first of them. */

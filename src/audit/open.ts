@@ -1,6 +1,6 @@
 /**
- * Mode `open`: answers never wait. What cannot be written is counted, and the next record that is kept says how many
- * were lost and since when.
+ * Mode `open`, in the thread that writes (`open-thread.ts`): everybody has been answered already. What cannot be written is
+ * counted, and the next record that is kept says how many were lost and since when.
  */
 import type { LogCore } from './core.ts';
 import type { Mode } from './mode.ts';

@@ -49,7 +49,12 @@ export interface AuditOptions {
   readonly monotonicMs?: () => number;
   /** Called when the log stops being written and when it is written again, with the reason in words. */
   readonly onState?: (healthy: boolean, why: string) => void;
+  /** In place of the system's; mode `open` then writes in the thread that opens the log, since it cannot be handed to another. */
   readonly disk?: Disk;
+  /** Lines that wait for the disk, in memory: a larger batch is refused, in mode `open` what finds no room is lost. Default 16 MiB. */
+  readonly bufferOctets?: number;
+  /** Mode `open`: the program of the writing thread; default the one beside this file. */
+  readonly threadFile?: URL;
 }
 
 /** Options with every default filled in. */
@@ -79,6 +84,7 @@ export interface AuditSettings {
   readonly monotonicMs: () => number;
   readonly onState: (healthy: boolean, why: string) => void;
   readonly disk: Disk;
+  readonly threadFile: URL | string;
 }
 
 const MIB = 1024 * 1024;
@@ -99,7 +105,7 @@ export function settingsOf(options: AuditOptions): AuditSettings {
     blockRecords: options.blockRecords ?? 1000,
     blockLength: 256 * 1024,
     bufferLength: 512 * 1024,
-    bufferLengthMax: 16 * MIB,
+    bufferLengthMax: options.bufferOctets ?? 16 * MIB,
     reserveLength: options.reserveOctets ?? 16 * MIB,
     retention: options.retention ?? null,
     maintenanceMs: options.maintenanceMs ?? 60_000,
@@ -110,6 +116,7 @@ export function settingsOf(options: AuditOptions): AuditSettings {
     monotonicMs: options.monotonicMs ?? (() => performance.now()),
     onState: options.onState ?? (() => {}),
     disk: options.disk ?? systemDisk,
+    threadFile: options.threadFile ?? new URL('./open-thread.js', import.meta.url),
   };
 }
 

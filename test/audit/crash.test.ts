@@ -223,9 +223,13 @@ describe('on a disk of 2 MB', () => {
       const fill = join(disk, 'fill');
       writeFileSync(fill, new Uint8Array(400 * 1024));
       for (let i = 0; i < 3000; i++) expect(write(log, entry)).toBe(true);
+      const isTaken = (): boolean => log.counters.entries + log.counters.lost === 3000;
+      for (let waited = 0; !isTaken() && waited < 5000; waited += 20) await pause(20);
       expect(log.counters.lost).toBeGreaterThan(0);
+      for (let waited = 0; log.healthy && waited < 5000; waited += 20) await pause(20);
+      expect(log.healthy).toBe(false);
       rmSync(fill);
-      for (let waited = 0; !log.healthy && waited < 2000; waited += 20) await pause(20);
+      for (let waited = 0; !log.healthy && waited < 5000; waited += 20) await pause(20);
       write(log, entry);
       await log.close();
       const gaps = linesOf(directory).filter((line) => line['type'] === 'gap');

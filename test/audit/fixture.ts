@@ -26,7 +26,10 @@ export function withDirectory<T>(run: (directory: string) => T): T {
  * the promise: on a busy machine a sync takes longer, and refusal is the subject of other tests.
  */
 export const openTest = (options: AuditOptions): AuditLog =>
-  openAudit({ reserveOctets: 0, unsyncedMsMax: 5000, ...options });
+  openAudit({ reserveOctets: 0, unsyncedMsMax: 5000, threadFile: OPEN_THREAD, ...options });
+
+/** A thread loads no TypeScript: mode `open` writes with what was built last. */
+export const OPEN_THREAD = new URL('../../dist/audit/open-thread.js', import.meta.url);
 
 export function entryFor(log: AuditLog, name: string | Uint8Array = 'www.example.com'): Entry {
   const octets = typeof name === 'string' ? nameOctets(name) : name;
