@@ -43,6 +43,8 @@ class OpenThread {
     const originMs = start.timeOrigin - performance.timeOrigin;
     this.#log = new WorkerLog({
       ...start.settings,
+      // A Buffer arrives as plain octets.
+      encryptTo: start.settings.encryptTo.map(({ key, octets }) => ({ key, octets: Buffer.from(octets) })),
       clients: { mode: 'keep' },
       wallMs: Date.now,
       monotonicMs: () => performance.now() - originMs,

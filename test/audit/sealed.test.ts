@@ -81,7 +81,8 @@ describe.each(['bounded', 'strict', 'open'] as const)('mode %s', (mode) => {
       const readers = [makeReader(directory, 'one'), makeReader(directory, 'two')];
       await writeLog(directory, readers, { mode });
       const audit = join(directory, 'audit');
-      expect(segmentFiles(audit).length).toBeGreaterThan(2);
+      // What is drained from memory at a time is one batch.
+      expect(segmentFiles(audit).length).toBeGreaterThan(mode === 'open' ? 1 : 2);
       for (const { privateFile } of readers)
         expect(namesIn(directory, Unsealer.read([privateFile]))).toEqual(HOSTS);
       for (const file of readdirSync(audit)) {
