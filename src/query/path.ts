@@ -146,7 +146,7 @@ export class QueryPath {
         const nowMs = this.#beginTurn();
         for (let i = 0; i < count; i++) {
           const datagram = datagrams[i];
-          if (isNoQuery(datagram.octets, datagram.length)) {
+          if (isNoQuery(datagram.octets, datagram.length) || isReflector(datagram.peerPort)) {
             socket.release(datagram);
             continue;
           }
@@ -423,6 +423,13 @@ export type AllowingVerdict = Verdict & { readonly pool: string };
 /** How closely names under this verdict are watched. */
 export const profileOf = (verdict: Verdict): DetectorProfile =>
   verdict.action === 'local' ? 'off' : (verdict.rule?.profile ?? 'default');
+
+/**
+ * Source ports of services that answer whatever they are sent: echo, discard, daytime, qotd, chargen, time, kpasswd. A query that
+ * seems to come from one is forged, and an answer could begin a conversation without end. No answer reaches port 0.
+ */
+const REFLECTORS = new Set([0, 7, 9, 13, 17, 19, 37, 464]);
+const isReflector = (port: number): boolean => port <= 464 && REFLECTORS.has(port);
 
 /** Too short for a header, or a response: answered with silence, or two servers would talk to each other for ever. */
 const isNoQuery = (octets: Uint8Array, length: number): boolean =>

@@ -388,17 +388,23 @@ export class House {
 
   /** Hands datagrams in as one batch and returns what was sent during it. */
   receive(
-    ...messages: { readonly octets: Uint8Array; readonly from?: string; readonly truncated?: boolean }[]
+    ...messages: {
+      readonly octets: Uint8Array;
+      readonly from?: string;
+      readonly port?: number;
+      readonly truncated?: boolean;
+    }[]
   ): Buffer[] {
     const before = this.socket.sent.length;
     const batch: Datagram[] = [];
-    for (const { octets, from, truncated } of messages) {
+    for (const { octets, from, port, truncated } of messages) {
       const datagram = this.socket.free.pop();
       if (datagram === undefined) throw new Error('the house has no free slot');
       datagram.octets.set(octets);
       datagram.length = octets.length;
       datagram.truncated = truncated ?? false;
       datagram.peer.set((from ?? '192.0.2.7').split('.').map(Number));
+      datagram.peerPort = port ?? 5353;
       batch.push(datagram);
     }
     this.#intake.onBatch(batch, batch.length);

@@ -599,6 +599,20 @@ describe('what is not one plain question', () => {
     expect(house.receive({ octets })).toEqual([]);
     expect(house.socket.freeSlots).toBe(256);
   });
+  test.each([0, 7, 9, 13, 17, 19, 37, 464])(
+    'from port %i, where whatever is sent is answered: silence',
+    (port) => {
+      const octets = queryOctets('www.example.com');
+      const house = new House(POLICY);
+      expect(house.receive({ octets, port })).toEqual([]);
+      expect(house.audit.entries).toEqual([]);
+    },
+  );
+
+  test.each([1, 53, 463, 465, 65_535])('from port %i: an answer', (port) => {
+    const house = new House(POLICY);
+    expect(house.receive({ octets: queryOctets('nothing.test'), port })).toHaveLength(1);
+  });
 
   test('an unreadable query is recorded with its first octets and a digest', () => {
     const house = new House(POLICY);
