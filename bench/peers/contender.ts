@@ -16,6 +16,8 @@ export interface Setup {
   readonly core: number | null;
   /** Sallyport: memory of its cache, as its settings write it. */
   readonly cacheMemory?: string;
+  /** Sallyport: its sinks, as its settings write them. */
+  readonly ship?: readonly object[];
 }
 
 export interface Contender {

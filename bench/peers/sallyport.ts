@@ -76,6 +76,7 @@ function writeSallyport(setup: Setup, mode: AuditMode): void {
     upstreams: { default: { servers: authorities.map((authority) => `127.0.0.1:${authority}`) } },
     cache: { memory: setup.cacheMemory ?? '256MiB' },
     audit: { directory: auditDirectory(setup), mode },
+    ship: setup.ship ?? [],
     detect: { stateDirectory: join(directory, 'detect') },
     limits: { pendingPerClient: 65_535 },
     log: { level: 'info', format: 'json' },

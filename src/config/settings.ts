@@ -495,6 +495,12 @@ export const Settings = z
       description: 'The operational log on standard error; never one line per query.',
     }),
   })
+  .superRefine(({ audit, ship }, context) => {
+    if (audit.encryptTo.length === 0 || ship.length === 0) return;
+    const message =
+      'records are encrypted before they are written (audit.encryptTo), and what is shipped is read from there; write "encryptTo: []", or remove the sinks';
+    context.addIssue({ code: 'custom', path: ['ship'], message });
+  })
   .meta({ title: 'Sallyport settings' });
 export type Settings = z.infer<typeof Settings>;
 export type PoolSettings = Settings['upstreams'][string];

@@ -115,6 +115,15 @@ test('paths are relative to the file, those of secrets too', () => {
   ]);
 });
 
+test('records that are encrypted before they are written cannot be shipped', () => {
+  const file = join(directory, 'sallyport.yaml');
+  writeFileSync(file, 'audit: {encryptTo: [reader.pem]}\nship: [{name: a, type: dnstap, socket: /x}]\n');
+  const loaded = loadSettings({ file, env: {} });
+  const text = 'faults' in loaded ? formatFaults(loaded.faults) : '';
+  expect(text).toContain('records are encrypted before they are written');
+  expect(text).toContain('write "encryptTo: []"');
+});
+
 test('a variable cannot hold a list of sinks, and says so', () => {
   const file = join(directory, 'sallyport.yaml');
   writeFileSync(file, '');
