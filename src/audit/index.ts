@@ -26,7 +26,6 @@ export function openAudit(options: AuditOptions): AuditLog {
 }
 export { type Compression, compressSegments, hasZstd, openDecompressed } from './compress.ts';
 export {
-  type Cursor,
   confirmedSize,
   dismissReader,
   heldSegments,
