@@ -49,10 +49,9 @@ export class BoundedMode implements Mode {
   #mustHold(): boolean {
     if (this.#held.length > 0) return true;
     const { ledger, trouble, batch } = this.#core;
-    const { segment } = ledger;
     // Once a batch had to be refused the rest is refused at once, until the disk has caught up.
-    if (segment === null || trouble.probing || batch.doomed > 0 || trouble.why !== null) return false;
-    return this.#core.isLate(segment) && segment === ledger.segment && ledger.syncing;
+    if (ledger.segment === null || trouble.probing || batch.doomed > 0 || trouble.why !== null) return false;
+    return this.#core.isLate();
   }
 
   #hold(then: (kept: boolean) => void): void {
@@ -75,7 +74,7 @@ export class BoundedMode implements Mode {
   #onTick(): void {
     const core = this.#core;
     const { segment, block } = core.ledger;
-    if (this.#held.length > 0 && segment !== null && core.isLate(segment)) {
+    if (this.#held.length > 0 && segment !== null && core.isLate()) {
       // A poisoned segment has just taken what was held with it: see `onPoison`.
       const { monotonicMs, waitMsMax } = core.settings;
       if (monotonicMs() - this.#sinceMs < waitMsMax) return;

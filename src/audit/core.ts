@@ -98,7 +98,7 @@ export class LogCore {
     if (segment === null || trouble.probing || batch.doomed > 0) {
       return this.takeBack(trouble.why ?? TOO_LARGE);
     }
-    if (this.isLate(segment)) return this.takeBack(trouble.why ?? TOO_SLOW);
+    if (this.isLate()) return this.takeBack(trouble.why ?? TOO_SLOW);
     const count = batch.close();
     const error = ledger.write();
     if (error !== null) {
@@ -132,19 +132,17 @@ export class LogCore {
     for (const { then } of commits) then(false);
   }
 
-  /** `bounded`: whether a record waits for the disk longer than promised. */
-  isLate(segment: Segment): boolean {
+  /** `bounded`: whether a record waits for the disk longer than promised; if so the disk is at it. */
+  isLate(): boolean {
+    if (!this.#isBehind()) return false;
+    // This thread was held up, and its timer with it. Waiting for the disk here would hold it up again.
+    if (!this.ledger.syncing) this.#sync();
+    return true;
+  }
+
+  #isBehind(): boolean {
     const { mode, monotonicMs, unsyncedMsMax } = this.settings;
-    if (mode !== 'bounded' || monotonicMs() - this.ledger.unsyncedSinceMs <= unsyncedMsMax) return false;
-    if (this.ledger.syncing) return true;
-    try {
-      // This thread was held up and its timer with it; the disk itself may be quick.
-      segment.syncNow();
-      return false;
-    } catch (error) {
-      this.poison(segment, error as Error);
-      return true;
-    }
+    return mode === 'bounded' && monotonicMs() - this.ledger.unsyncedSinceMs > unsyncedMsMax;
   }
 
   /** Ends the block or the segment when it is time, and writes what the log has to say of itself. */
@@ -323,6 +321,10 @@ export class LogCore {
       this.scheduleSync();
       return;
     }
+    this.#askDisk(segment);
+  }
+
+  #askDisk(segment: Segment): void {
     this.ledger.sync((error) => {
       // A segment that was given up meanwhile has had its note.
       if (segment !== this.ledger.segment) return;
@@ -330,8 +332,13 @@ export class LogCore {
         this.poison(segment, error);
         return;
       }
-      this.trust();
       this.watchPlace(segment);
+      // What was written since the disk was asked has waited for as long as that took.
+      if (this.#isBehind()) {
+        this.#askDisk(segment);
+        return;
+      }
+      this.trust();
       if (segment.unsyncedSinceMs !== Number.POSITIVE_INFINITY) this.scheduleSync();
     });
   }

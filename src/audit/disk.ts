@@ -17,7 +17,6 @@ export interface Disk {
   free(path: string): number;
   /** fdatasync in a thread of the pool. */
   sync(fd: number, done: (error: Error | null) => void): void;
-  syncNow(fd: number): void;
   /** Makes the names in a directory durable. */
   syncDirectory(path: string, done: (error: Error | null) => void): void;
   /** Whether `path` still names the file behind `fd`. */
@@ -35,7 +34,6 @@ export const systemDisk: Disk = {
     return bavail * bsize;
   },
   sync: (fd, done) => fs.fdatasync(fd, done),
-  syncNow: (fd) => fs.fdatasyncSync(fd),
   syncDirectory(path, done) {
     fs.open(path, 'r', (openError, fd) => {
       if (openError !== null) return done(openError);

@@ -120,7 +120,7 @@ export class WorkerLog implements AuditLog {
       return;
     }
     this.#upkeep.refill(nowMs);
-    if (trouble.probing || this.#core.isLate(segment)) return;
+    if (trouble.probing || this.#core.isLate()) return;
     this.#upkeep.retire(nowMs);
     if (!notes.isEmpty) {
       this.#core.flushNotes();

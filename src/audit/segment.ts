@@ -128,12 +128,6 @@ export class Segment {
     this.sync(done);
   }
 
-  /** `sync`, waiting for it. Throws what the file system says. */
-  syncNow(): void {
-    this.#disk.syncNow(this.#fd);
-    this.#dirtySinceMs = Number.POSITIVE_INFINITY;
-  }
-
   isInPlace(done: (inPlace: boolean) => void): void {
     if (this.#closed) done(true);
     else this.#disk.isInPlace(this.#fd, this.path, done);

@@ -52,7 +52,6 @@ function breakable(): Disk & { broken: Partial<Disk> } {
     cut: (fd: number, length: number) => (disk.broken.cut ?? systemDisk.cut)(fd, length),
     sync: (fd: number, done: (error: Error | null) => void) =>
       (disk.broken.sync ?? systemDisk.sync)(fd, done),
-    syncNow: (fd: number) => (disk.broken.syncNow ?? systemDisk.syncNow)(fd),
   });
 }
 

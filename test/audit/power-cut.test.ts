@@ -60,11 +60,6 @@ class RememberingDisk {
         this.remember();
       });
     },
-    syncNow: (fd) => {
-      systemDisk.syncNow(fd);
-      const file = this.files.get(this.#names.get(fd)!)!;
-      file.synced = file.octets.length;
-    },
   };
 }
 
@@ -137,26 +132,26 @@ describe.each(['strict', 'bounded'] as const)('a power cut, mode %s', (mode) => 
         expect(cuts).toBeGreaterThan(40);
       }),
   );
+});
 
-  test('loses at most what the mode allows', () =>
-    withDirectory(async (directory) => {
-      const remembering = new RememberingDisk();
-      const log = openTest({ directory, worker: 0, mode, disk: remembering.disk, unsyncedMsMax: 100 });
-      const entry = entryFor(log);
-      const answeredAt: number[] = [];
-      for (let i = 0; i < 80; i++) {
-        log.append(entry);
-        log.commit((kept) => {
-          if (kept) answeredAt.push(performance.now());
-        });
-        await new Promise((resolve) => setTimeout(resolve, 5));
+// What `bounded` may lose, 100 ms, is measured to the millisecond in hold.test.ts, where the test has the clock.
+test('strict: whatever was answered is on the disk at that moment', () =>
+  withDirectory(async (directory) => {
+    const remembering = new RememberingDisk();
+    const log = openTest({ directory, worker: 0, mode: 'strict', disk: remembering.disk });
+    const entry = entryFor(log);
+    let answered = 0;
+    for (let i = 0; i < 80; i++) {
+      log.append(entry);
+      log.commit((kept) => {
+        expect(kept).toBe(true);
+        answered++;
         const [file] = remembering.files.values();
         const durable = file.octets.subarray(0, file.synced).toString().split('\n{"seq":').length - 1;
-        const oldestAtRisk = answeredAt[durable];
-        const ageMs = oldestAtRisk === undefined ? 0 : performance.now() - oldestAtRisk;
-        // 60 ms of slack for the timers of a busy machine: what is refused in time is the log's own business.
-        expect(ageMs).toBeLessThan(mode === 'strict' ? 60 : 160);
-      }
-      await log.close();
-    }));
-});
+        expect(durable).toBeGreaterThanOrEqual(answered);
+      });
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    await log.close();
+    expect(answered).toBe(80);
+  }));
