@@ -2,4 +2,5 @@
 import { Worker } from 'node:worker_threads';
 
 /** A data thread that has been given nothing to do yet: it waits for `start` (thread-messages.ts). */
-export const startDataThread = (): Worker => new Worker(new URL('./worker.js', import.meta.url));
+export const startDataThread = (worker: number): Worker =>
+  new Worker(new URL('./worker.js', import.meta.url), { name: `data ${worker}`, workerData: { worker } });

@@ -338,7 +338,7 @@ export class Service {
     return 1;
   }
 
-  #run(thread: DataThread, worker = startDataThread()): Promise<void> {
+  #run(thread: DataThread, worker = startDataThread(thread.worker)): Promise<void> {
     const port = this.#detection?.connect() ?? null;
     const start: WorkerStart = {
       worker: thread.worker,

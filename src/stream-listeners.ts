@@ -27,9 +27,20 @@ export interface StreamListenerRequest {
   readonly onError: (error: Error) => void;
 }
 
+/** Opens all of them, or none: what is open already is closed again when one cannot be opened. */
 export async function openStreamListeners(request: StreamListenerRequest): Promise<Listener[]> {
-  const { settings, udpPorts, certificates } = request;
   const listeners: Listener[] = [];
+  try {
+    await openAll(request, listeners);
+  } catch (error) {
+    await Promise.all(listeners.map((listener) => listener.close(0)));
+    throw error;
+  }
+  return listeners;
+}
+
+async function openAll(request: StreamListenerRequest, listeners: Listener[]): Promise<void> {
+  const { settings, udpPorts, certificates } = request;
   for (const { address, port } of udpPorts) {
     listeners.push(await openTcpListener(common(request, address, port)));
   }
@@ -52,7 +63,6 @@ export async function openStreamListeners(request: StreamListenerRequest): Promi
       ),
     );
   }
-  return listeners;
 }
 
 /** Whether an address, as Node writes it, is in one of the prefixes. An IPv4-mapped one counts as IPv4. */

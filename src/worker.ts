@@ -39,6 +39,8 @@ import type {
 import { type OpenUpstreams, openUpstreams, type UpstreamEvent } from './upstream/index.ts';
 
 const TICK_MS = 20;
+/** Times the kernel is asked for a port that is free for UDP and for TCP. */
+const CHOICES_MAX = 20;
 const STATE_EVERY_MS = 1000;
 const RESERVED_DESCRIPTORS = 128;
 const SOCKET_BUFFER_LENGTH = 4 * 1024 * 1024;
@@ -99,7 +101,7 @@ class DataThread {
   }
 
   async open(): Promise<void> {
-    const { settings, compiled, cookieSecret, worker, reusePort } = this.#start;
+    const { settings, compiled, cookieSecret, worker } = this.#start;
     const { engine, reason } = await openEngine(settings.io);
     this.#audit = openAudit({
       directory: settings.audit.directory,
@@ -138,27 +140,7 @@ class DataThread {
       cookieSecret,
       onBug: (error) => this.#noteBug(error),
     });
-    const listening: Listening[] = [];
-    for (const { host, port } of settings.listen.addresses) {
-      const intake = this.#path.openIntake();
-      const socket = await this.#openSocket(engine, host, port, intake);
-      if (socket === null) continue;
-      intake.socket = socket;
-      this.#sockets.push(socket);
-      listening.push({ transport: 'udp', address: socket.local.address, port: socket.local.port });
-    }
-    this.#listeners = await openStreamListeners({
-      settings,
-      reusePort,
-      udpPorts: [...listening],
-      certificates: this.#start.certificates,
-      ticketKeys: this.#start.ticketKeys,
-      limits: this.#connectionLimits(),
-      onMessage: (message) => this.#path.takeMessage(message),
-      onBatchEnd: () => this.#path.endTurn(),
-      onError: (error) => this.#log('error', { err: error.message }, 'a stream listener failed'),
-    });
-    for (const { transport, address, port } of this.#listeners) listening.push({ transport, address, port });
+    const listening = await this.#listen(engine);
     this.#publisher = new Publisher(this.#counters, {
       audit: this.#audit,
       cache: this.#cache,
@@ -173,6 +155,53 @@ class DataThread {
     publishLag(this.#counters);
     this.#publish();
     this.#say({ kind: 'ready', engine: engine.name, engineReason: reason, listening });
+  }
+
+  /** Everything that is listened on. A port of the kernel's choice for UDP may be taken for TCP: then it chooses again. */
+  async #listen(engine: Engine): Promise<Listening[]> {
+    const limits = this.#connectionLimits();
+    const mayChoose = this.#start.settings.listen.addresses.some(({ port }) => port === 0);
+    for (let left = mayChoose ? CHOICES_MAX : 1; ; left--) {
+      const udpPorts = await this.#openSockets(engine);
+      try {
+        this.#listeners = await this.#openStreams(udpPorts, limits);
+      } catch (error) {
+        const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+        if (!isTaken || left <= 1) throw error;
+        await Promise.all(this.#sockets.splice(0).map((socket) => socket.close()));
+        continue;
+      }
+      const streams = this.#listeners.map(({ transport, address, port }) => ({ transport, address, port }));
+      return [...udpPorts, ...streams];
+    }
+  }
+
+  async #openSockets(engine: Engine): Promise<Listening[]> {
+    const listening: Listening[] = [];
+    for (const { host, port } of this.#start.settings.listen.addresses) {
+      const intake = this.#path.openIntake();
+      const socket = await this.#openSocket(engine, host, port, intake);
+      if (socket === null) continue;
+      intake.socket = socket;
+      this.#sockets.push(socket);
+      listening.push({ transport: 'udp', address: socket.local.address, port: socket.local.port });
+    }
+    return listening;
+  }
+
+  #openStreams(udpPorts: readonly Listening[], limits: ConnectionLimits): Promise<Listener[]> {
+    const { settings, reusePort, certificates, ticketKeys } = this.#start;
+    return openStreamListeners({
+      settings,
+      reusePort,
+      udpPorts,
+      certificates,
+      ticketKeys,
+      limits,
+      onMessage: (message) => this.#path.takeMessage(message),
+      onBatchEnd: () => this.#path.endTurn(),
+      onError: (error) => this.#log('error', { err: error.message }, 'a stream listener failed'),
+    });
   }
 
   /** A UDP socket; null where this machine has no IPv6 and other addresses are left to listen on. */

@@ -13,7 +13,7 @@ export function serveCommand(): Command {
 
 async function serve(flags: SettingsFlags & { lameDuck: string }): Promise<void> {
   // Half of a start is loading modules, here and in the first data thread: both at once.
-  const firstThread = startDataThread();
+  const firstThread = startDataThread(0);
   const [{ printFaults, readSettings }, { createLog, onSignals }, { Service, ServiceFaults }] =
     await Promise.all([import('./settings-flags.ts'), import('../control/index.ts'), import('../main.ts')]);
   const settings = readSettings(flags);

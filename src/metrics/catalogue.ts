@@ -302,7 +302,7 @@ type PlainRow = readonly [
 export type PlainName = (typeof PLAIN)[number][0];
 
 /** Columns that say how one worker is, not how much it has done: never added over workers. */
-const PER_WORKER = ['auditHealthy', 'lagP50Us', 'lagP99Us', 'lagMaxUs'] as const;
+const PER_WORKER = ['auditHealthy', 'lagP50Us', 'lagP99Us', 'lagP999Us', 'lagMaxUs'] as const;
 export type PerWorkerName = (typeof PER_WORKER)[number];
 
 /** Where each number stands: `columns[At.cacheMisses]++`. */

@@ -248,6 +248,7 @@ function perWorker(sources: MetricsSources): Family[] {
         each(({ columns }, worker) => [
           { labels: { worker, quantile: '0.5' }, value: columns[At.lagP50Us]! / 1e6 },
           { labels: { worker, quantile: '0.99' }, value: columns[At.lagP99Us]! / 1e6 },
+          { labels: { worker, quantile: '0.999' }, value: columns[At.lagP999Us]! / 1e6 },
           { labels: { worker, quantile: '1' }, value: columns[At.lagMaxUs]! / 1e6 },
         ]),
     },

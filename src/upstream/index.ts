@@ -1,5 +1,5 @@
 /** Sockets to upstreams, the in-flight table, health: asking other resolvers, and believing only what was asked. */
 export * from './contract.ts';
 export type { PoolOptions, ServerOptions, UpstreamEvent, UpstreamsOptions } from './options.ts';
-export { parseServer, serverText, systemServers } from './server-text.ts';
+export { serverText, systemServers } from './server-text.ts';
 export { type OpenUpstreams, openUpstreams } from './upstreams.ts';

@@ -2,9 +2,9 @@
  * When each question is due, to TICK_MS. A ring of lists: what is due at tick t hangs in list t mod SPOKES, so that
  * scheduling and cancelling cost a few assignments and one timer serves all questions.
  */
-export const TICK_MS = 10;
-/** 5.12 s: longer than any budget of a client, so an entry rarely sees its list pass before it is due. */
-const SPOKES = 512;
+export const TICK_MS = 4;
+/** 8 s: longer than any budget of a client, so an entry rarely sees its list pass before it is due. */
+export const SPOKES = 2048;
 
 /** What hangs in the wheel. The fields belong to the wheel. */
 export interface Spoked {

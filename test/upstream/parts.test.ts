@@ -10,7 +10,7 @@ import { randomBelow, randomWord } from '../../src/upstream/random.ts';
 import { Match, matchReply, Survey } from '../../src/upstream/reply.ts';
 import { Rate, RetryBudget } from '../../src/upstream/retry-budget.ts';
 import { RoundTrip } from '../../src/upstream/round-trip.ts';
-import { type Spoked, TICK_MS, Wheel } from '../../src/upstream/wheel.ts';
+import { SPOKES, type Spoked, TICK_MS, Wheel } from '../../src/upstream/wheel.ts';
 import { nameOctets } from '../../src/wire/index.ts';
 
 interface Item extends Spoked {
@@ -65,11 +65,11 @@ describe('Wheel', () => {
       // The next ones are cancelled or moved while their list is walked.
       const at = items.indexOf(each);
       wheel.cancel(items[(at + 19) % 20]);
-      if (handed.length === 1) wheel.schedule(items[(at + 18) % 20], 50 + 512 * TICK_MS);
+      if (handed.length === 1) wheel.schedule(items[(at + 18) % 20], 50 + SPOKES * TICK_MS);
     });
     expect(handed.length).toBeGreaterThan(5);
     expect(new Set(handed).size).toBe(handed.length);
-    wheel.advance(60 + 513 * TICK_MS, (each) => handed.push(each));
+    wheel.advance(60 + (SPOKES + 1) * TICK_MS, (each) => handed.push(each));
     expect(wheel.count).toBe(0);
   });
 

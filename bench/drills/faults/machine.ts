@@ -144,6 +144,7 @@ export async function threadEnds(): Promise<Claim[]> {
     }
     const result = tally(await load);
     return [
+      claim('the thread did end', Number.isNaN(downMs) ? 'no' : 'yes', !Number.isNaN(downMs)),
       claim(
         'a data thread ends: queries lost (≤ 2 of 1000: those it had in hand)',
         say(result),
