@@ -70,6 +70,8 @@ const isFree = (port: number, transport: 'udp' | 'tcp'): Promise<boolean> =>
 
 export interface ServeOptions {
   readonly policy: string;
+  /** A directory that is there already, of an earlier process or with a disk of its own mounted in it. */
+  readonly directory?: string;
   readonly upstream?: string;
   readonly io?: 'native' | 'portable';
   readonly workers?: number;
@@ -106,7 +108,7 @@ export class Serving {
   }
 
   static async start(options: ServeOptions): Promise<Serving> {
-    const directory = mkdtempSync(join(tmpdir(), 'sallyport-e2e-'));
+    const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'sallyport-e2e-'));
     writeFileSync(join(directory, 'policy.yaml'), options.policy);
     writeFileSync(join(directory, 'sallyport.yaml'), `policies: [policy.yaml]\n${options.settings ?? ''}`);
     const args = [CLI, 'serve', '-c', join(directory, 'sallyport.yaml'), '--http', '127.0.0.1:0'];
