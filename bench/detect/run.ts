@@ -99,7 +99,7 @@ for (const benign of BENIGN) {
     const kept = new Set([...new Set(traffic.map((made) => made.client))].slice(0, few));
     traffic = traffic.filter((made) => kept.has(made.client));
   }
-  for (const made of traffic) all.push(made);
+  if (benign.kind !== 'conflict') for (const made of traffic) all.push(made);
   if (!benign.name.includes(only)) continue;
   benignRow(benign.name, traffic);
 }

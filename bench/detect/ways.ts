@@ -121,6 +121,13 @@ const subsetBits = (count: number, of: number): number => {
   return bits / count;
 };
 
+/** Bits a query of a code book that begins with 8 names and has one more after each 64 queries, until it has 256. */
+function bookBits(queries: number): number {
+  let bits = 0;
+  for (let i = 0; i < queries; i++) bits += Math.log2(Math.min(256, 8 + (i >> 6)));
+  return bits / queries;
+}
+
 function shuffled<T>(random: Random, list: readonly T[]): T[] {
   const mixed = [...list];
   for (let i = mixed.length - 1; i > 0; i--) {
@@ -241,7 +248,8 @@ export const EVASIONS: readonly Way[] = [
   },
   {
     name: 'a code book of 256 words, shown over the first weeks',
-    bits: 8,
+    // 64 queries after another show one word more.
+    bits: (perDay) => bookBits(perDay * 30),
     label: (r, i) => WORDS[r.below(Math.min(256, 8 + (i >> 6)))],
   },
   {

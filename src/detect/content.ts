@@ -66,6 +66,8 @@ export class Content {
   bits = 0;
   /** The part of `bits` that reads like encoded data. */
   payload = 0;
+  /** Of the last `weighLabel`. */
+  labelBits = 0;
   /** Octets of the labels below the zone, with their length octets. */
   octets = 0;
   /** Longest word, octets. */
@@ -256,8 +258,8 @@ export class Content {
     return had;
   }
 
-  /** Data-like bits of the one label at `at`, whatever was seen. Leaves the fields of the last `read` alone. */
-  dataBits(name: Uint8Array, at: number): number {
+  /** Sets `labelBits` to the data-like bits of the one label at `at`, whatever was seen; leaves the other fields alone. */
+  weighLabel(name: Uint8Array, at: number): void {
     const end = at + 1 + name[at];
     let a = 0;
     let b = 0;
@@ -271,7 +273,8 @@ export class Content {
       b = symbol;
     }
     const length = end - at - 1;
-    return length === 0 ? 0 : (cost / 16) * shareOfData(cost / 16 / length, length, digits);
+    // Into a field: what a function returns is boxed where it is not inlined.
+    this.labelBits = length === 0 ? 0 : (cost / 16) * shareOfData(cost / 16 / length, length, digits);
   }
 
   #readLabel(name: Uint8Array, at: number, end: number, zoneWords: number, day: number): void {

@@ -6,7 +6,9 @@
  * the budget of an hour drains slowly, is shared by all workers, and is spent after a few loud names.
  */
 import { nameText, Question } from '../wire/index.ts';
+import { Alarms } from './alarms.ts';
 import { ANSWER_MIN, freeText, isFreeTextType, repeatShare } from './answers.ts';
+import { newCharge } from './charge.ts';
 import { Content } from './content.ts';
 import type { Alarm, AlarmRule, Block, Charge, Profile, Scope, Standing, Verdict } from './contract.ts';
 import { countedSentence, leftSentence, standingSentence } from './evidence.ts';
@@ -15,7 +17,6 @@ import {
   asBlock,
   Blocks,
   blockedUntil,
-  blockKey,
   heldUntil,
   pairKeyA,
   pairKeyB,
@@ -23,13 +24,10 @@ import {
   zoneKeyA,
   zoneKeyB,
 } from './keys.ts';
-import { LAST, Ledger, WEIGHT } from './ledger.ts';
+import { LAST, Ledger } from './ledger.ts';
 import {
   BLOCK_SECONDS,
   DAY,
-  ESTABLISHED_CLIENTS,
-  ESTABLISHED_SECONDS,
-  FORM_CLIENTS,
   FREE_TEXT_WEIGHT,
   HOUR,
   LIMITS,
@@ -48,11 +46,10 @@ import {
   PAIR,
   PAIR_COLUMNS,
   ZONE,
-  ZONE_COLUMNS,
 } from './memory.ts';
-import { SERVICE_BUDGETS, type Service, SLOW_BUDGETS } from './profiles/services.ts';
+import type { Service } from './profiles/services.ts';
 import { Seen } from './seen.ts';
-import { estimate, mark } from './sketch.ts';
+import { ZoneRows } from './zone-rows.ts';
 import { Zones } from './zones.ts';
 
 export interface FastPathOptions {
@@ -72,12 +69,7 @@ export interface FastPathCounters {
   blocked: number;
 }
 
-export function createFastPath(options: FastPathOptions): FastPath {
-  return new FastPath(options);
-}
-
-/** Alarms that are kept to be shown again with each query they deny. */
-const ALARMS_MAX = 4096;
+export const createFastPath = (options: FastPathOptions): FastPath => new FastPath(options);
 
 /** Bits an octet of a name is given back at when another client asks it: what a random one would have cost. */
 const SHARED_BITS = 4.5;
@@ -85,38 +77,15 @@ const SHARED_BITS = 4.5;
 export class FastPath {
   readonly counters: FastPathCounters = { checked: 0, alarms: 0, blocked: 0 };
   /** What the last `check` found; handed to the slow view for queries that left. */
-  readonly charge: Charge = {
-    denied: false,
-    clientA: 0,
-    clientB: 0,
-    zoneA: 0,
-    zoneB: 0,
-    nowMs: 0,
-    bits: 0,
-    payloadBits: 0,
-    octets: 0,
-    type: 0,
-    trust: 1,
-    standing: 'stranger',
-    form: 'plain',
-    isRepeat: false,
-    symbol: 0,
-    isNewZone: false,
-    generatedBits: 0,
-    sharedBits: 0,
-    isSharedForm: false,
-    zoneClients: 0,
-    shape: 0,
-  };
+  readonly charge: Charge = newCharge();
   readonly #zones: Zones;
   readonly #content: Content;
   readonly #pairs: Ledger;
-  readonly #zoneRows: Ledger;
+  readonly #zoneRows: ZoneRows;
   readonly #clients: Ledger;
   readonly #blocks: Blocks;
-  readonly #alarms = new Map<string, Alarm>();
+  readonly #alarms = new Alarms();
   #question: Question;
-  #trust = 1;
   #pairA = 0;
   #pairB = 0;
   #zoneLabel = 0;
@@ -129,7 +98,7 @@ export class FastPath {
     this.#zones = new Zones(options.seed, options.services);
     this.#content = new Content(new Seen(memory.seen), options.seed, (hash) => this.#zones.standingOf(hash));
     this.#pairs = new Ledger(memory.pairs, PAIR_COLUMNS);
-    this.#zoneRows = new Ledger(memory.zones, ZONE_COLUMNS);
+    this.#zoneRows = new ZoneRows(memory.zones);
     this.#clients = new Ledger(memory.clients, CLIENT_COLUMNS);
     this.#blocks = new Blocks(this.#pairs, this.#zoneRows, this.#clients);
     this.#question = new Question(options.seed);
@@ -179,8 +148,14 @@ export class FastPath {
     const kind = this.#zones.service?.service.kind;
     if (kind === 'reputation' || kind === 'blocklist') content.skim(question, this.#zoneLabel);
     else content.read(question, this.#zoneLabel, charge.zoneA, zones[zone + ZONE.WORDS], charge.clientA, day);
-    this.#noteClient(zone, now);
-    this.#judgeTrust(zone, now, profile, content.shape);
+    if (this.#zoneRows.noteClient(zone, charge.clientA, now)) {
+      charge.isNewZone = true;
+      // The owner's own label is the first of the zone: random where an algorithm made the domain.
+      content.weighLabel(question.name, question.labelAt[this.#zoneLabel]);
+      charge.generatedBits = content.labelBits;
+    }
+    this.#zoneRows.judge(zone, now, profile, this.#zones, this.#zoneLabel, content.shape, charge);
+    const { loudTrust } = this.#zoneRows;
     charge.octets = content.octets;
     charge.bits = content.bits;
     if (content.isRepeat && (isUnknown(charge.standing) || kind === 'reverse' || kind === 'reverse6')) {
@@ -203,12 +178,12 @@ export class FastPath {
     const levels = this.#pairs.floats;
     // A clock that was set back drains nothing.
     const elapsed = Math.max(0, now - pairs[pair + LAST]);
-    const burstLimit = LIMITS.burst * this.#trust;
+    const burstLimit = LIMITS.burst * loudTrust;
     // Drained here and not by a function: where one is not inlined, the engine boxes what it returns.
     let level = levels[pair + PAIR.BURST];
     if (level > 0) level = Math.max(0, level - (elapsed * burstLimit) / HOUR);
     let payload = content.payload * share;
-    const nameLimit = LIMITS.name * (kind === 'local' ? TRUST.localName : this.#trust);
+    const nameLimit = LIMITS.name * (kind === 'local' ? TRUST.localName : loudTrust);
     if (payload >= nameLimit) return this.#raise('name', question, pair, now, payload, nameLimit);
     if (charge.standing !== 'service' && share === 1 && payload >= RAPID_BITS) {
       if (level >= RAPID_BITS && elapsed <= RAPID_SECONDS) payload *= RAPID_WEIGHT;
@@ -220,13 +195,13 @@ export class FastPath {
     levels[pair + PAIR.BURST] = level + payload;
     const down = levels[pair + PAIR.DOWN];
     if (down > 0)
-      levels[pair + PAIR.DOWN] = Math.max(0, down - (elapsed * LIMITS.download * this.#trust) / HOUR);
+      levels[pair + PAIR.DOWN] = Math.max(0, down - (elapsed * LIMITS.download * loudTrust) / HOUR);
     pairs[pair + LAST] = now;
     pairs[pair + PAIR.LEFT] = leftAfter(pairs[pair + PAIR.LEFT], content.octets);
     if (content.isNewName || content.isShared) {
       if (content.isShared) charge.sharedBits = content.octets * SHARED_BITS;
       zones[zone + ZONE.WORDS] += content.learn(day);
-      this.#noteForm(zone, content.shape);
+      this.#zoneRows.noteForm(zone, content.shape, charge.clientA);
     }
     zones[zone + LAST] = now;
     return null;
@@ -266,11 +241,11 @@ export class FastPath {
       carried *= repeatShare(question.type, isApex);
     }
     const zone = this.#zoneRows.open(this.charge.zoneA, this.charge.zoneB, now);
-    this.#judgeTrust(zone, now, profile, 0);
+    this.#zoneRows.judge(zone, now, profile, this.#zones, this.#zoneLabel, 0, this.charge);
     const pair = this.#pairs.open(this.#pairA, this.#pairB, now);
     const levels = this.#pairs.floats;
     levels[pair + PAIR.DOWN] += carried;
-    const limit = LIMITS.download * this.#trust;
+    const limit = LIMITS.download * this.#zoneRows.loudTrust;
     if (levels[pair + PAIR.DOWN] < limit || blockedUntil(this.#pairs.ints[pair + PAIR.BLOCKED]) > now)
       return null;
     return this.#raise('download', question, pair, now, levels[pair + PAIR.DOWN], limit);
@@ -292,12 +267,12 @@ export class FastPath {
     if (verdict.action !== 'block') return;
     const { rule, scope, scoreBits, limitBits, untilMs, evidence } = verdict;
     this.#blocks.set(verdict, now, until);
-    this.#remember(blockKey(scope, verdict), { rule, scope, zone, scoreBits, limitBits, untilMs, evidence });
+    this.#alarms.keep(verdict, { rule, scope, zone, scoreBits, limitBits, untilMs, evidence });
   }
 
   /** Ends a block by hand, and with it the debt of the last hour; false when there was none. */
   release(block: Block, nowMs: number): boolean {
-    this.#alarms.delete(blockKey(block.scope, block));
+    this.#alarms.forget(block.scope, block);
     return this.#blocks.release(block, nowMs / 1000);
   }
 
@@ -355,73 +330,6 @@ export class FastPath {
     this.charge.clientB = spread(b ^ seed);
   }
 
-  #judgeTrust(zone: number, now: number, profile: Profile, form: number): void {
-    const zones = this.#zoneRows.ints;
-    const { charge } = this;
-    const known = this.#zones.service;
-    const clients = estimate(zones[zone + ZONE.CLIENTS_LOW], zones[zone + ZONE.CLIENTS_HIGH]);
-    charge.zoneClients = clients;
-    let trust: number;
-    if (known !== null) {
-      trust = SLOW_BUDGETS[known.service.kind] ?? SERVICE_BUDGETS[known.service.kind];
-      charge.standing = 'service';
-    } else if (this.#zones.isShared) {
-      const isSuffix = this.#question.labelCount - this.#zoneLabel === this.#zones.suffixLabels;
-      trust = isSuffix ? TRUST.tenant : TRUST.strict;
-      charge.standing = isSuffix ? 'suffix' : 'shared';
-    } else if (this.#zones.isPopular) {
-      trust = TRUST.popular;
-      charge.standing = 'popular';
-    } else if (now - zones[zone + ZONE.FIRST] >= ESTABLISHED_SECONDS && clients >= ESTABLISHED_CLIENTS) {
-      trust = TRUST.established;
-      charge.standing = 'established';
-    } else {
-      trust = TRUST.stranger;
-      charge.standing = 'stranger';
-    }
-    if (profile === 'strict' && known === null) trust = Math.min(trust, TRUST.stranger) * TRUST.strict;
-    charge.trust = trust;
-    if (known !== null) trust = SERVICE_BUDGETS[known.service.kind];
-    else if (charge.standing === 'established' && profile !== 'strict') trust = TRUST.establishedLoud;
-    charge.isSharedForm = false;
-    if (form !== 0 && zones[zone + ZONE.FORM] === form) {
-      charge.isSharedForm =
-        estimate(zones[zone + ZONE.FORM_CLIENTS_LOW], zones[zone + ZONE.FORM_CLIENTS_HIGH]) >= FORM_CLIENTS;
-    }
-    this.#trust =
-      charge.isSharedForm && known === null && profile !== 'strict' ? trust * TRUST.sharedForm : trust;
-  }
-
-  #noteClient(zone: number, now: number): void {
-    const zones = this.#zoneRows.ints;
-    if (zones[zone + ZONE.FIRST] === 0) {
-      zones[zone + ZONE.FIRST] = now;
-      this.charge.isNewZone = true;
-      // The owner's own label is the first of the zone: random where an algorithm made the domain.
-      this.charge.generatedBits = this.#content.dataBits(
-        this.#question.name,
-        this.#question.labelAt[this.#zoneLabel],
-      );
-    }
-    mark(zones, zone + ZONE.CLIENTS_LOW, this.charge.clientA);
-    const clients = estimate(zones[zone + ZONE.CLIENTS_LOW], zones[zone + ZONE.CLIENTS_HIGH]);
-    const { floats } = this.#zoneRows;
-    if (floats[zone + WEIGHT] < clients * 16) floats[zone + WEIGHT] = clients * 16;
-  }
-
-  /** Remembers the form that several clients share: a newcomer replaces one that nobody else used. */
-  #noteForm(zone: number, form: number): void {
-    const zones = this.#zoneRows.ints;
-    if (zones[zone + ZONE.FORM] !== form) {
-      const sharing = estimate(zones[zone + ZONE.FORM_CLIENTS_LOW], zones[zone + ZONE.FORM_CLIENTS_HIGH]);
-      if (sharing > 1) return;
-      zones[zone + ZONE.FORM] = form;
-      zones[zone + ZONE.FORM_CLIENTS_LOW] = 0;
-      zones[zone + ZONE.FORM_CLIENTS_HIGH] = 0;
-    }
-    mark(zones, zone + ZONE.FORM_CLIENTS_LOW, this.charge.clientA);
-  }
-
   #raise(
     rule: AlarmRule,
     question: Question,
@@ -451,8 +359,7 @@ export class FastPath {
     pairs[pair + PAIR.BLOCKED] = until;
     pairs[pair + LAST] = now;
     this.#pairs.floats[pair + PAIR.BURST] = Math.max(score, LIMITS.burst);
-    this.#remember(blockKey('client+domain', this.charge), alarm);
-    return alarm;
+    return this.#alarms.keep(this.charge, alarm);
   }
 
   /**
@@ -464,8 +371,7 @@ export class FastPath {
     columns[at] = until;
     this.counters.blocked++;
     this.charge.denied = true;
-    const key = blockKey(scope, this.charge);
-    const known = this.#alarms.get(key);
+    const known = this.#alarms.find(scope, this.charge);
     if (known !== undefined) return known;
     const question = this.#question;
     const zone = this.#nameText(question.name, question.labelAt[Math.max(0, this.#zoneLabel)]);
@@ -478,13 +384,7 @@ export class FastPath {
       untilMs: until * 1000,
       evidence: [`A verdict on ${zone} holds until ${new Date(until * 1000).toISOString()}.`],
     };
-    this.#remember(key, alarm);
-    return alarm;
-  }
-
-  #remember(key: string, alarm: Alarm): void {
-    if (this.#alarms.size >= ALARMS_MAX) this.#alarms.delete(this.#alarms.keys().next().value as string);
-    this.#alarms.set(key, alarm);
+    return this.#alarms.keep(this.charge, alarm);
   }
 }
 

@@ -265,6 +265,10 @@ export class SlowView {
         ? `The zone has no history here: about ${charge.zoneClients} clients ask it.`
         : `The zone is known here (${charge.trust} times the ordinary budget): about ${charge.zoneClients} clients ask it.`,
     );
+    if (charge.isSharedForm && rule !== 'order')
+      evidence.push(
+        'Several clients ask it names of one form, as clients of a lookup service or devices of one vendor do: if you know it as that, give its rule profile: off.',
+      );
     return {
       scope,
       action: this.#actions[scope],

@@ -36,6 +36,8 @@ export interface CompiledService {
 
 /** Reads questions one after the other; its fields describe the last one. */
 export class Zones {
+  /** Labels of the name. */
+  labels = 0;
   /** Labels of the public suffix. */
   suffixLabels = 0;
   /** Strangers share what lies above the suffix. */
@@ -120,6 +122,7 @@ export class Zones {
       // Every suffix of what stands in the table stands there too.
       if (value === 0) break;
     }
+    this.labels = labels;
     this.suffixLabels = suffix;
     this.isShared = shared;
     this.zoneLabels = Math.min(labels, suffix + 1);
