@@ -74,13 +74,17 @@ function leaving(way: Way, perDay: number, days: number): number {
 function row(way: Way): void {
   // Bursts are looked at over four periods, what is steady over 30 days.
   const days = way.everyDays === undefined ? DAYS : way.everyDays * 4;
-  let low = 0;
   let high = way.most ?? 20_000;
-  let left = leaving(way, high, days);
-  if (left >= 0) low = high;
-  for (let step = 0; step < 14 && high - low > 0.02 * high + 0.05; step++) {
-    const middle = low === 0 ? high / 4 : Math.sqrt(low * high);
-    if (middle * DAYS < 1) break;
+  let low = high;
+  let left = leaving(way, low, days);
+  // From above, because a slower sender is sometimes the more conspicuous one: several bounds are in play.
+  while (left < 0 && low * DAYS >= 1) {
+    high = low;
+    low *= 0.7;
+    left = leaving(way, low, days);
+  }
+  while (left >= 0 && high - low > 0.02 * high) {
+    const middle = Math.sqrt(low * high);
     const now = leaving(way, middle, days);
     if (now >= 0) {
       low = middle;

@@ -101,10 +101,20 @@ export const WAYS: readonly Way[] = [
   { name: '5 zones in turn', bits: 40, label: (r) => r.text(8, BASE32), zones: 5 },
   { name: '20 zones in turn', bits: 40, label: (r) => r.text(8, BASE32), zones: 20 },
   { name: '100 zones in turn', bits: 40, label: (r) => r.text(8, BASE32), zones: 100 },
-  { name: '10 clients, one zone (all together)', bits: 40, label: (r) => r.text(8, BASE32), clients: 10 },
-  { name: '50 clients, one zone (all together)', bits: 40, label: (r) => r.text(8, BASE32), clients: 50 },
   {
-    name: '50 clients, one zone, lengths vary (all together)',
+    name: '10 clients, names of one form (all together)',
+    bits: 40,
+    label: (r) => `a0${r.text(8, BASE32)}`,
+    clients: 10,
+  },
+  {
+    name: '50 clients, names of one form (all together)',
+    bits: 40,
+    label: (r) => `a0${r.text(8, BASE32)}`,
+    clients: 50,
+  },
+  {
+    name: '50 clients, names whose lengths vary (all together)',
     bits: 40,
     label: (r) => `${r.text(8, BASE32)}${'-a'.repeat(r.below(8))}`,
     clients: 50,
@@ -271,7 +281,7 @@ export const EVASIONS: readonly Way[] = [
       Array.from({ length: Math.floor(perDay) }, (_, i) => ({
         atMs: (i * DAY) / perDay,
         client: `2001:db8:0:${(0x6600 + ((i + day * 37) % 256)).toString(16)}::1`,
-        name: `${random.text(8, BASE32)}.${ZONE}`,
+        name: `a0${random.text(8, BASE32)}.${ZONE}`,
         type: A,
       })),
   },

@@ -19,7 +19,7 @@ export const LIMITS = {
   /** On top of it, for each client that asks the zone: an identifier of its own. */
   domainPerClient: 128,
   /** Bits of a day where several clients ask names of one form, and on top for each client: about two identifiers. */
-  form: 600,
+  form: 2400,
   formPerClient: 220,
   /** Bits of a day and of 30 days that one client spreads over unknown zones, beyond what each has free. */
   client: 1600,

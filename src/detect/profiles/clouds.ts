@@ -219,6 +219,8 @@ export const CLOUDS: readonly Service[] = [
     'azuredatabricks.net',
   ),
 
+  of('delivery', 'GitHub codespaces: names and ports that GitHub gives', 'n:1-63')('app.github.dev'),
+
   // Names that a shared suffix assigns to its tenants; what stands below a tenant's name is the tenant's and not in the shape.
   of('tenant', 'CloudFront distributions', 'b:12-14')('cloudfront.net'),
 ].flat();
