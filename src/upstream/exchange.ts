@@ -151,8 +151,6 @@ export class Exchange implements ServerEvents {
       if (attempt.repliesDue <= 0) this.#desk.release(attempt);
     } else if (isTruncated(message)) {
       this.#truncated(attempt, asked, server, nowMs);
-    } else if (asked.pool?.acceptable?.(message, length) === false) {
-      this.#mismatched(attempt, asked, server, false, nowMs);
     } else if (asked.only === null && isComplaint(this.#believer.survey.rcode)) {
       this.#complained(attempt, asked, server, length, nowMs);
     } else {

@@ -36,8 +36,6 @@ export interface PoolOptions {
   readonly cookies?: boolean;
   /** Mix the case of letters (0x20) for servers that keep it; true by default. */
   readonly mixCase?: boolean;
-  /** Says whether a matched reply can be understood; one that cannot is counted and the wait goes on. */
-  readonly acceptable?: (message: Uint8Array, length: number) => boolean;
 }
 
 /** What the log is told: changes of state, never one line for a query. */

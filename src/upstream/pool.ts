@@ -15,7 +15,6 @@ export class Pool implements UpstreamPool {
   readonly name: string;
   readonly servers: readonly Server[];
   readonly strategy: Strategy;
-  readonly acceptable: PoolOptions['acceptable'];
   readonly budget = new RetryBudget();
   readonly #downRate = new Rate(DOWN_PER_SECOND);
   readonly #hasEncrypted: boolean;
@@ -28,7 +27,6 @@ export class Pool implements UpstreamPool {
   ) {
     this.name = options.name;
     this.strategy = options.strategy ?? 'fastest';
-    this.acceptable = options.acceptable;
     this.servers = servers;
     this.#hasEncrypted = servers.some((server) => server.isEncrypted);
     this.#ask = ask;

@@ -315,25 +315,6 @@ describe('a server that', () => {
       expect(asked.length).toBeLessThanOrEqual(most);
     },
   );
-
-  test('the pool says cannot be understood is not believed', async () => {
-    const { upstreams } = await world(
-      [
-        (query) => {
-          query.send(reply(query, { addresses: [FORGED] }));
-          setTimeout(() => query.send(truth(query)), 30);
-        },
-      ],
-      {
-        pool: {
-          acceptable: (message, length) =>
-            !Buffer.from(message.subarray(0, length)).includes(Buffer.from([203, 0, 113, 66])),
-        },
-      },
-    );
-    expect(marksOf(await ask(upstreams, 'www.example.com'))).toEqual([TRUTH]);
-    expect(upstreams.state()[0].mismatched).toBe(1);
-  });
 });
 
 describe('what goes to a server', () => {
