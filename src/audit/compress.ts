@@ -15,6 +15,7 @@ interface Zstd {
   createZstdCompress?(): zlib.Gzip;
   createZstdDecompress?(): zlib.Gunzip;
   zstdDecompressSync?(octets: Uint8Array): Buffer;
+  zstdCompressSync?(octets: Uint8Array): Buffer;
 }
 const zstd = zlib as Zstd;
 
@@ -30,6 +31,14 @@ export function decompress(file: string, octets: Buffer): Buffer {
     );
   }
   return zstd.zstdDecompressSync(octets);
+}
+
+/** The octets of a segment as the file of that name has them. Throws in words. */
+export function compressAs(file: string, octets: Buffer): Buffer {
+  if (file.endsWith('.gz')) return zlib.gzipSync(octets, { level: 6 });
+  if (!file.endsWith('.zst')) return octets;
+  if (zstd.zstdCompressSync === undefined) throw new Error(`${file} needs Node 22.15 or newer to be written`);
+  return zstd.zstdCompressSync(octets);
 }
 
 /** The octets of a compressed segment in pieces, so that none is held whole in memory. Fails in words. */

@@ -35,6 +35,15 @@ export {
   readerNames,
   writeCursor,
 } from './cursor.ts';
+export {
+  areRecorded,
+  carryOut,
+  type ErasurePlan,
+  type ErasureRequest,
+  planErasure,
+  requestsOf,
+} from './erase.ts';
+export { isErasureRequested, removeErasureRequest, writeErasureRequest } from './erasure-request.ts';
 export { EXPORT_FORMATS, type ExportFormat } from './export.ts';
 export { jsonText, plainText } from './json-text.ts';
 export { hasIndex, writeIndex } from './name-index.ts';

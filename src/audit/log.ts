@@ -121,6 +121,7 @@ export class WorkerLog implements AuditLog {
     }
     this.#upkeep.refill(nowMs);
     if (trouble.probing || this.#core.isLate()) return;
+    this.#upkeep.erase();
     this.#upkeep.retire(nowMs);
     if (!notes.isEmpty) {
       this.#core.flushNotes();

@@ -17,6 +17,7 @@ import { checkNote } from './notes.ts';
 import { CHUNK_LENGTH, FillingEnd, PLACE_LENGTH } from './open-buffer.ts';
 import type { AuditSettings } from './options.ts';
 import { renderDetail, renderOutcome } from './outcome.ts';
+import { anonymise } from './pseudonyms.ts';
 import { AuditDamaged } from './recover.ts';
 
 /** What the writing thread is started with. */
@@ -96,6 +97,7 @@ export class OpenLog implements AuditLog {
   #offsetMs: number;
   readonly #tick: NodeJS.Timeout;
   #closing = false;
+  #maintainAtMs = 0;
   #onClosed: () => void = () => {};
 
   /** Waits until the thread has opened the log; throws as `openAudit` says. */
@@ -269,7 +271,17 @@ export class OpenLog implements AuditLog {
     return true;
   }
 
+  /** Keys of pseudonyms are on this side of the thread. */
+  #maintain(): void {
+    const { clients, wallMs, monotonicMs, maintenanceMs } = this.#settings;
+    const nowMs = monotonicMs();
+    if (nowMs < this.#maintainAtMs) return;
+    this.#maintainAtMs = nowMs + maintenanceMs;
+    anonymise(clients, wallMs(), (type, members) => this.note(type, members));
+  }
+
   #onTick(): void {
+    this.#maintain();
     const { wallMs, monotonicMs } = this.#settings;
     const offsetMs = wallMs() - monotonicMs();
     if (Math.abs(offsetMs - this.#offsetMs) > CLOCK_STEP_MS) {

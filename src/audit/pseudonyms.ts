@@ -21,6 +21,8 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import type { ClientPrivacy } from './client.ts';
+import type { NoteMembers } from './contract.ts';
 
 const NAME = /^(\d{8}T\d{6}Z)-(\d{8}T\d{6}Z)\.key$/;
 const TEXT = /^[0-9a-f]{64}\n?$/;
@@ -163,4 +165,21 @@ export function pseudonymsOf(address: Uint8Array, source: string): string[] {
       const key = readKey(join(source, file)) ?? Buffer.alloc(32);
       return pseudonym(address, address.length, key, prefixOf(key));
     });
+}
+
+/** Destroys keys whose time is over; pseudonyms under them are anonymous, and the chain says from when on. Never throws. */
+export function anonymise(
+  clients: ClientPrivacy,
+  nowMs: number,
+  note: (type: string, members: NoteMembers) => void,
+): void {
+  let untilMs: number | null = null;
+  try {
+    if ('keys' in clients) untilMs = clients.keys.destroyOld(nowMs);
+  } catch {
+    // The directory cannot be read at present; the next round sees it.
+  }
+  if (untilMs === null) return;
+  const why = 'the keys of pseudonyms were kept long enough and are destroyed';
+  note('anonymised', { until: new Date(untilMs).toISOString(), why });
 }

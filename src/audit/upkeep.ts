@@ -1,5 +1,7 @@
 /** What is done beside the queries: the reserve is filled again, and segments that were kept long enough are deleted. */
 import type { LogCore } from './core.ts';
+import { type Erasure, readErasureRequest, removeErasureRequest } from './erasure-request.ts';
+import { anonymise } from './pseudonyms.ts';
 import { deleteSegments, dueForRetirement, type Retirement } from './retention.ts';
 
 const REFILL_MS = 10_000;
@@ -11,6 +13,8 @@ export class Upkeep {
   /** Segments whose end is recorded, and the size of the tree at which a checkpoint covers that record. */
   #retired: Retirement | null = null;
   #retiredSize: number | null = null;
+  /** Erasures whose record was asked for: how many of these are not kept yet, and the size of the tree that covers all. */
+  #erasing: { left: number; size: number | null } | null = null;
 
   constructor(core: LogCore) {
     this.#core = core;
@@ -26,13 +30,43 @@ export class Upkeep {
     void this.#core.ledger.reserve.fill();
   }
 
+  /** Records erasures that are asked for (erasure-request.ts), and says so by removing the request. */
+  erase(): void {
+    const { settings, ledger, records, trouble } = this.#core;
+    const { directory, worker } = settings;
+    if (trouble.why !== null) return;
+    const erasing = this.#erasing;
+    if (erasing === null) {
+      this.#begin(readErasureRequest(directory, worker));
+      return;
+    }
+    if (erasing.left > 0) return;
+    erasing.size ??= ledger.size + (records > 0 ? 1 : 0);
+    if (ledger.publishedSize < erasing.size) return;
+    removeErasureRequest(directory, worker);
+    this.#erasing = null;
+  }
+
+  #begin(erasures: readonly Erasure[] | null): void {
+    if (erasures === null) return;
+    const erasing = { left: erasures.length, size: null };
+    this.#erasing = erasing;
+    for (const erasure of erasures) {
+      const isTaken = this.#core.addNote('erased', { ...erasure }, () => {
+        erasing.left--;
+      });
+      // Too many records wait: who asked is told by a request that stays, and tries again.
+      if (!isTaken) this.#erasing = null;
+    }
+  }
+
   /** Deletes what was recorded as retired the last time, and records what is due now. */
   retire(nowMs: number): void {
     if (nowMs < this.#maintainAtMs) return;
     const { settings, notes, trouble, ledger, records } = this.#core;
     const { directory, worker, retention, maintenanceMs, wallMs } = settings;
     this.#maintainAtMs = nowMs + maintenanceMs;
-    this.#destroyKeys();
+    anonymise(settings.clients, wallMs(), (type, members) => this.#core.addNote(type, members));
     if (retention === null || trouble.why !== null) return;
     const retired = this.#retired;
     if (retired !== null) {
@@ -49,20 +83,5 @@ export class Upkeep {
       // A file went away while it was looked at; the next round sees the rest.
     }
     if (this.#retired !== null) this.#core.addNote('retired', { ...this.#retired });
-  }
-
-  /** Pseudonyms whose key is gone are anonymous; the chain says from when on. */
-  #destroyKeys(): void {
-    const { clients, wallMs } = this.#core.settings;
-    if (!('keys' in clients)) return;
-    let untilMs: number | null = null;
-    try {
-      untilMs = clients.keys.destroyOld(wallMs());
-    } catch {
-      // The directory cannot be read at present; the next round sees it.
-    }
-    if (untilMs === null) return;
-    const why = 'the keys of pseudonyms were kept long enough and are destroyed';
-    this.#core.addNote('anonymised', { until: new Date(untilMs).toISOString(), why });
   }
 }

@@ -100,16 +100,20 @@ export class Erasures {
 
   /** The erasures that lead from the hash of a leaf to the one that it has; or why none do. */
   #explain({ index, listed, actual, stubs }: Suspect, lastSigned: number): Tombstone[] | string {
-    const steps: Tombstone[] = [];
-    let hash = listed;
-    for (const stone of this.#byLeaf.get(index) ?? []) {
-      if (stone.was !== hash || hash === actual) continue;
-      if (stone.seq > lastSigned) return `the erasure in record ${stone.seq} is under no signed checkpoint`;
-      steps.push(stone);
-      hash = stone.now;
+    const stones = this.#byLeaf.get(index) ?? [];
+    if (stones.length === 0)
+      return 'records in it say that they are erased, and no record of the log says so';
+    const unsigned = stones.find(({ now, seq }) => now === actual && seq > lastSigned);
+    if (unsigned !== undefined) return `the erasure in record ${unsigned.seq} is under no signed checkpoint`;
+    // Hashes that erasures have led to, each with the erasures on the way; one that was never carried out leads nowhere.
+    const reached = new Map<string, Tombstone[]>([[listed, []]]);
+    for (const stone of stones) {
+      const before = reached.get(stone.was);
+      if (before !== undefined && !reached.has(stone.now) && stone.seq <= lastSigned)
+        reached.set(stone.now, [...before, stone]);
     }
-    if (steps.length === 0) return 'records in it say that they are erased, and no record of the log says so';
-    if (hash !== actual) return `it is not what the erasure in record ${steps.at(-1)?.seq} left either`;
+    const steps = reached.get(actual);
+    if (steps === undefined) return `it is not what the erasure in record ${stones.at(-1)?.seq} left either`;
     const isNamed = (number: number): boolean =>
       steps.some(({ records }) => records.some(([from, to]) => number >= from && number <= to));
     const unnamed = stubs?.find((number) => !isNamed(number));

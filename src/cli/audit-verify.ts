@@ -45,7 +45,7 @@ function verify(directory: string, flags: Flags): void {
   for (const remark of report.remarks) console.log(plainText(`note: ${remark}`));
   for (const one of report.workers) {
     console.log(
-      `worker ${one.worker}: ${one.segments} segments, records ${one.firstRecord} to ${one.lastRecord}, ${one.checkpoints} signed checkpoints (the last covers record ${one.lastSigned}), root ${one.root.slice(0, 16)}… of ${one.leaves} leaves`,
+      `worker ${one.worker}: ${one.segments} segments, records ${one.firstRecord} to ${one.lastRecord}${one.erased > 0 ? ` (${one.erased} erased on request)` : ''}, ${one.checkpoints} signed checkpoints (the last covers record ${one.lastSigned}), root ${one.root.slice(0, 16)}… of ${one.leaves} leaves`,
     );
   }
   const count = report.faults.length;

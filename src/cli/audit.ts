@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { compressCommand } from './audit-compress.ts';
 import { decryptCommand, keygenCommand } from './audit-decrypt.ts';
+import { eraseCommand } from './audit-erase.ts';
 import { exportCommand } from './audit-export.ts';
 import { indexCommand } from './audit-index.ts';
 import { checkProofCommand, proveCommand } from './audit-prove.ts';
@@ -25,5 +26,6 @@ export function auditCommand(): Command {
     .addCommand(proveCommand())
     .addCommand(checkProofCommand())
     .addCommand(keygenCommand())
-    .addCommand(decryptCommand());
+    .addCommand(decryptCommand())
+    .addCommand(eraseCommand());
 }

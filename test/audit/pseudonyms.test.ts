@@ -89,32 +89,38 @@ describe('keys of pseudonyms', () => {
       expect(existsSync(join(source, 'notes.txt'))).toBe(true);
     }));
 
-  test('that are destroyed by a running log are said to be so in its chain', () =>
-    withDirectory(async (directory) => {
-      const keys = ring(directory);
-      keys.at(NOON);
-      let nowMs = NOON;
-      const log = openTest({
-        directory: join(directory, 'audit'),
-        worker: 0,
-        clients: { mode: 'pseudonymise', keys },
-        wallMs: () => nowMs,
-        maintenanceMs: 10,
-        checkpointMs: 20,
-      });
-      write(log, { ...entryFor(log), atMs: nowMs });
-      nowMs += 10 * HOUR;
-      for (const deadline = Date.now() + 10_000; keyFiles(directory).length > 0; ) {
-        if (Date.now() > deadline) throw new Error('the key was not destroyed');
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
-      await log.close();
-      const notes = [...readRecords(join(directory, 'audit'), { notes: 'only' })].map(({ record }) => record);
-      expect(notes).toContainEqual(
-        expect.objectContaining({ type: 'anonymised', until: '2026-11-24T13:00:00.000Z' }),
-      );
-      expect(verifyAudit(join(directory, 'audit')).faults).toEqual([]);
-    }));
+  test.each(['bounded', 'open'] as const)(
+    'that are destroyed by a running log (%s) are said to be so in its chain',
+    (mode) =>
+      withDirectory(async (directory) => {
+        const keys = ring(directory);
+        keys.at(NOON);
+        let nowMs = NOON;
+        const log = openTest({
+          directory: join(directory, 'audit'),
+          worker: 0,
+          clients: { mode: 'pseudonymise', keys },
+          mode,
+          wallMs: () => nowMs,
+          maintenanceMs: 10,
+          checkpointMs: 20,
+        });
+        write(log, { ...entryFor(log), atMs: nowMs });
+        nowMs += 10 * HOUR;
+        for (const deadline = Date.now() + 10_000; keyFiles(directory).length > 0; ) {
+          if (Date.now() > deadline) throw new Error('the key was not destroyed');
+          await new Promise((resolve) => setTimeout(resolve, 10));
+        }
+        await log.close();
+        const notes = [...readRecords(join(directory, 'audit'), { notes: 'only' })].map(
+          ({ record }) => record,
+        );
+        expect(notes).toContainEqual(
+          expect.objectContaining({ type: 'anonymised', until: '2026-11-24T13:00:00.000Z' }),
+        );
+        expect(verifyAudit(join(directory, 'audit')).faults).toEqual([]);
+      }),
+  );
 
   test('that cannot be kept are still new ones: privacy goes before looking up', () =>
     withDirectory(async (directory) => {
