@@ -151,7 +151,10 @@ const limits = {
   flightsPerDomain: 65_535,
   clientDeadlineMs: 3800,
   forwarderDeadlineMs: 1800,
-  denyTunnels: true,
+  tunnels: {
+    default: { action: 'block' as const, holdSeconds: 86_400, namesPerMinute: 6 },
+    strict: { action: 'block' as const, holdSeconds: 86_400, namesPerMinute: 6 },
+  },
   denySecrets: true,
   aliasRestarts: 11,
   flights: 8192,

@@ -37,6 +37,7 @@ export const benchSource = (
       answer: { kind: 'nxdomain' },
       forwarder: false,
       contact: null,
+      tunnels: null,
     },
   ],
   local: [],

@@ -16,13 +16,18 @@ import {
   type Verdict,
 } from './detect/index.ts';
 import { addressText } from './net/index.ts';
-import type { Alarm, Detector, DetectorProfile } from './query/index.ts';
-import type { FoundVerdict } from './verdicts.ts';
+import type { Alarm, Detector, DetectorProfile, TunnelResponse } from './query/index.ts';
+import { effectOf } from './tunnel-effect.ts';
+import type { FoundEvent, FoundVerdict } from './verdicts.ts';
 import type { Question } from './wire/index.ts';
 
 /** Charges of one batch at most; at one batch in 50 ms that is 80,000 a second and thread. */
 const BATCH_LENGTH_MAX = 4096;
 const SEND_EVERY_MS = 50;
+/** Bits from which a domain's own label looks made by an algorithm. */
+const GENERATED_BITS = 40;
+/** Events told in a second at most. */
+const EVENTS_PER_SECOND = 20;
 /** Verdicts told in a second at most: forged clients can reach one with every query. */
 const VERDICTS_PER_SECOND = 50;
 const IPV6_LENGTH = 16;
@@ -35,6 +40,7 @@ interface ChargeOf {
   readonly charge: Charge;
   readonly zone: string;
   readonly client: string;
+  readonly response: TunnelResponse;
 }
 
 /** What the detector thread sends to a data thread. */
@@ -55,6 +61,9 @@ export interface ThreadDetectorOptions {
   readonly nameText: (name: Uint8Array, at?: number) => string;
   /** Told of each verdict of the fast path, once, when it is reached; never for the queries that it denies later. */
   readonly onVerdict: (found: FoundVerdict) => void;
+  /** Destinations are learnt for so long before new ones are told; null: they never are. */
+  readonly learnSeconds: number | null;
+  readonly onEvent: (event: FoundEvent) => void;
 }
 
 export class ThreadDetector implements Detector {
@@ -62,19 +71,32 @@ export class ThreadDetector implements Detector {
   #port: MessagePort;
   readonly #defaultProfile: DetectorProfile;
   readonly #onVerdict: (found: FoundVerdict) => void;
+  readonly #onEvent: (event: FoundEvent) => void;
+  readonly #learnSeconds: number | null;
   #batch: ChargeOf[] = [];
   readonly #timer: NodeJS.Timeout;
   /** Charges that found their batch full, and verdicts beyond what is told in a second. Both hold all the same. */
   dropped = 0;
   readonly #clientTexts = new Map<number, string>();
+  /** Names that `throttle` let pass. */
+  throttled = 0;
+  /** Verdicts reached here, by what is done about them. */
+  readonly verdicts = { alert: 0, throttle: 0, block: 0, 'block-all': 0, quarantine: 0 };
+  /** Events told, by kind, and those beyond what is told in a second. */
+  readonly events = { 'new-destination': 0, 'generated-name': 0, untold: 0 };
+  #eventSecond = 0;
+  #eventCount = 0;
   #toldSecond = 0;
   #toldCount = 0;
 
-  constructor({ memory, seed, profile, port, nameText, onVerdict }: ThreadDetectorOptions) {
+  constructor(options: ThreadDetectorOptions) {
+    const { memory, seed, profile, port, nameText, onVerdict, onEvent, learnSeconds } = options;
     this.#fast = createFastPath({ memory, seed, nameText });
     this.#port = port;
     this.#defaultProfile = profile;
     this.#onVerdict = onVerdict;
+    this.#onEvent = onEvent;
+    this.#learnSeconds = learnSeconds;
     this.#timer = setInterval(() => this.#send(), SEND_EVERY_MS);
     this.#timer.unref();
     this.#listen();
@@ -104,18 +126,72 @@ export class ThreadDetector implements Detector {
     client: Uint8Array,
     clientLength: number,
     profile: DetectorProfile,
+    response: TunnelResponse,
     nowMs: number,
   ): Alarm | null {
     const fast = this.#fast;
     const { alarms } = fast.counters;
-    const alarm = fast.check(question, client, clientLength, nowMs, this.#profileOf(profile));
+    const alarm = fast.check(
+      question,
+      client,
+      clientLength,
+      nowMs,
+      this.#profileOf(profile),
+      response.holdSeconds,
+    );
     const { charge } = fast;
     if (alarm === null) {
       if (charge.bits > 0 || charge.sharedBits > 0)
-        this.#keep(charge, question, this.#clientText(client, clientLength));
-    } else if (fast.counters.alarms > alarms)
-      this.#tell(alarm, this.#clientText(client, clientLength), nowMs);
+        this.#keep(charge, question, this.#clientText(client, clientLength), response);
+      this.#noteDestination(question, client, clientLength, response, nowMs);
+    } else if (fast.counters.alarms > alarms) {
+      this.#tell(alarm, this.#clientText(client, clientLength), response, nowMs);
+    }
     return alarm;
+  }
+
+  #noteDestination(
+    question: Question,
+    client: Uint8Array,
+    clientLength: number,
+    { group, groupKey }: TunnelResponse,
+    nowMs: number,
+  ): void {
+    if (this.#learnSeconds === null) return;
+    const bits = this.#fast.firstAsked(question, groupKey, nowMs, this.#learnSeconds);
+    if (bits < 0) return;
+    const second = Math.floor(nowMs / 1000);
+    if (second !== this.#eventSecond) {
+      this.#eventSecond = second;
+      this.#eventCount = 0;
+    }
+    if (this.#eventCount === EVENTS_PER_SECOND) {
+      this.events.untold++;
+      return;
+    }
+    this.#eventCount++;
+    const event = bits >= GENERATED_BITS ? 'generated-name' : 'new-destination';
+    this.events[event]++;
+    const domain = this.#fast.zoneText(question);
+    this.#onEvent({
+      event,
+      atMs: nowMs,
+      group,
+      client: this.#clientText(client, clientLength),
+      domain,
+      bits,
+    });
+  }
+
+  denies({ action, namesPerMinute }: TunnelResponse, nowMs: number): boolean {
+    if (action === 'alert') return false;
+    if (action !== 'throttle' || !this.#fast.allowsThrottled(nowMs, namesPerMinute)) return true;
+    this.throttled++;
+    return false;
+  }
+
+  quarantinedUntilMs(question: Question, client: Uint8Array, clientLength: number, nowMs: number): number {
+    return this.#fast.quarantinedUntilMs(question, client, clientLength, nowMs);
   }
 
   holds(question: Question, client: Uint8Array, clientLength: number, nowMs: number): boolean {
@@ -127,6 +203,7 @@ export class ThreadDetector implements Detector {
     client: Uint8Array,
     clientLength: number,
     profile: DetectorProfile,
+    response: TunnelResponse,
     rcode: number,
     octets: number,
     answers: number,
@@ -141,8 +218,9 @@ export class ThreadDetector implements Detector {
       rcode,
       octets,
       answers,
+      response.holdSeconds,
     );
-    if (alarm !== null) this.#tell(alarm, this.#clientText(client, clientLength), nowMs);
+    if (alarm !== null) this.#tell(alarm, this.#clientText(client, clientLength), response, nowMs);
   }
 
   close(): void {
@@ -158,20 +236,12 @@ export class ThreadDetector implements Detector {
   #tell(
     { rule, scope, zone, scoreBits, limitBits, untilMs, evidence }: DetectAlarm,
     client: string,
+    response: TunnelResponse,
     nowMs: number,
   ): void {
-    const second = Math.floor(nowMs / 1000);
-    if (second !== this.#toldSecond) {
-      this.#toldSecond = second;
-      this.#toldCount = 0;
-    }
-    if (this.#toldCount === VERDICTS_PER_SECOND) {
-      this.dropped++;
-      return;
-    }
-    this.#toldCount++;
-    const { clientA, clientB, zoneA, zoneB } = this.#fast.charge;
-    const verdict: Verdict = {
+    const fast = this.#fast;
+    const { clientA, clientB, zoneA, zoneB } = fast.charge;
+    const reached: Verdict = {
       scope,
       action: 'block',
       rule,
@@ -186,16 +256,28 @@ export class ThreadDetector implements Detector {
       untilMs,
       evidence,
     };
-    this.#onVerdict({ verdict, zone, client });
+    const effect = effectOf(fast, reached, zone, response);
+    this.verdicts[effect.action]++;
+    const second = Math.floor(nowMs / 1000);
+    if (second !== this.#toldSecond) {
+      this.#toldSecond = second;
+      this.#toldCount = 0;
+    }
+    if (this.#toldCount === VERDICTS_PER_SECOND) {
+      this.dropped++;
+      return;
+    }
+    this.#toldCount++;
+    this.#onVerdict({ ...effect, zone, client, group: response.group, left: fast.leftOf(reached) });
   }
 
-  #keep(charge: Charge, question: Question, client: string): void {
+  #keep(charge: Charge, question: Question, client: string, response: TunnelResponse): void {
     if (this.#batch.length === BATCH_LENGTH_MAX) {
       this.dropped++;
       return;
     }
     // The fast path fills the same charge anew for each query.
-    this.#batch.push({ charge: { ...charge }, zone: this.#fast.zoneText(question), client });
+    this.#batch.push({ charge: { ...charge }, zone: this.#fast.zoneText(question), client, response });
   }
 
   #send(): void {

@@ -16,9 +16,9 @@ import {
 import { join } from 'node:path';
 import { createDetectMemory, type DetectMemory, type SlowState } from './detect/index.ts';
 
-const MAGIC = 'SALLYPORT-DETECT-2\n';
+const MAGIC = 'SALLYPORT-DETECT-3\n';
 const FILE = 'state';
-const MEMORY_PARTS = ['pairs', 'zones', 'clients', 'seen'] as const;
+const MEMORY_PARTS = ['pairs', 'zones', 'clients', 'seen', 'destinations', 'quarantine'] as const;
 const SLOW_PARTS = ['pairs', 'zones', 'clients'] as const;
 
 export interface DetectorMemory {
@@ -29,10 +29,13 @@ export interface DetectorMemory {
   readonly forgotten: string | null;
 }
 
-/** The state of `directory`, or a new one. Never throws: a detector without memory is better than no resolver. */
-export function openDetectorState(directory: string | null): DetectorMemory {
+/**
+ * The state of `directory`, or a new one, under `seed` when one is given. Never throws: a detector without memory is better
+ * than no resolver.
+ */
+export function openDetectorState(directory: string | null, seed: number | null = null): DetectorMemory {
   const fresh = (forgotten: string | null): DetectorMemory => ({
-    seed: randomBytes(4).readInt32LE(0),
+    seed: seed ?? randomBytes(4).readInt32LE(0),
     memory: createDetectMemory(),
     slow: null,
     forgotten,

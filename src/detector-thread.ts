@@ -4,10 +4,30 @@ import type { Log } from './control/index.ts';
 import type { DetectMemory } from './detect/index.ts';
 import type { DetectorStart, FromDetector, ToDetector } from './detector.ts';
 import { openDetectorState, saveDetectorState } from './detector-state.ts';
-import { type FoundVerdict, Verdicts } from './verdicts.ts';
+import { readVerdictList, writeVerdictList } from './verdict-list.ts';
+import {
+  type FoundVerdict,
+  type Released,
+  type ReleaseOutcome,
+  type ReleaseRequest,
+  Verdicts,
+} from './verdicts.ts';
 
+/** Verdicts that hold no more are told within this time, and a list that has changed is on the disk. */
+const LOOK_EVERY_MS = 5000;
 const SAVE_EVERY_MS = 10 * 60_000;
 const RESTART_AFTER_MS = 1000;
+
+/** In place of a client that the audit does not keep either. */
+const FORGOTTEN = '(not kept)';
+
+export interface DetectionListeners {
+  /** The thread was started anew: the old channels are dead. */
+  readonly onRestart: () => void;
+  /** A verdict of the detector thread; those of data threads are in the audit already. */
+  readonly onVerdict: (found: FoundVerdict) => void;
+  readonly onEnded: (ended: Released, how: 'released' | 'over') => void;
+}
 
 export class Detection {
   readonly seed: number;
@@ -21,20 +41,33 @@ export class Detection {
   readonly #early: { readonly message: ToDetector; readonly ports: readonly MessagePort[] }[] = [];
   #slow: DetectorStart['state'];
   #closing = false;
-  /** Told when the thread was started anew: the old channels are dead. */
-  readonly #onRestart: () => void;
+  readonly #told: DetectionListeners;
+  readonly #keepsClients: boolean;
+  readonly #look: NodeJS.Timeout;
+  #isListChanged = false;
 
-  /** Reads the state of `directory`. The fast paths judge from then on; the thread is started by `begin`. */
-  constructor(directory: string, log: Log, onRestart: () => void) {
-    this.#onRestart = onRestart;
+  /**
+   * Reads the state of `directory`. The fast paths judge from then on; the thread is started by `begin`. Without
+   * `keepsClients` the list of verdicts forgets over a restart whom they are on.
+   */
+  constructor(directory: string, keepsClients: boolean, log: Log, told: DetectionListeners) {
+    this.#told = told;
+    this.#keepsClients = keepsClients;
     this.#directory = directory;
     this.#log = log;
-    const { seed, memory, slow, forgotten } = openDetectorState(directory);
+    const list = readVerdictList(directory);
+    if (list.fault !== null) log.warn({ directory, why: list.fault }, 'the list of verdicts begins empty');
+    // A process that was killed before it saved its state has left its list: its keys hold under its seed.
+    const { seed, memory, slow, forgotten } = openDetectorState(directory, list.seed);
     if (forgotten !== null) log.warn({ directory, why: forgotten }, 'the detector begins without its memory');
     this.seed = seed;
     this.memory = memory;
     this.#slow = slow;
     this.verdicts = new Verdicts(memory, seed, (block) => this.#tell({ kind: 'release', block }));
+    if (list.seed === seed) this.verdicts.restore(list.verdicts, Date.now());
+    else if (list.verdicts.length > 0) log.warn({ directory }, 'the list of verdicts is of another memory');
+    this.#look = setInterval(() => this.#lookAtList(), LOOK_EVERY_MS);
+    this.#look.unref();
     this.#timer = setInterval(() => this.#tell({ kind: 'save' }), SAVE_EVERY_MS);
     this.#timer.unref();
   }
@@ -56,6 +89,8 @@ export class Detection {
   async close(): Promise<void> {
     this.#closing = true;
     clearInterval(this.#timer);
+    clearInterval(this.#look);
+    this.#saveList();
     const worker = this.#worker;
     if (worker === null) return;
     const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
@@ -75,7 +110,7 @@ export class Detection {
       setTimeout(() => {
         if (this.#closing) return;
         this.#worker = this.#start();
-        this.#onRestart();
+        this.#told.onRestart();
       }, RESTART_AFTER_MS).unref();
     });
     return worker;
@@ -87,19 +122,50 @@ export class Detection {
       this.#save();
       return;
     }
-    this.note(message.found);
+    if (this.note(message.found)) this.#told.onVerdict(message.found);
   }
 
   /** Takes up a verdict of the detector thread or of a data thread. Clients are not named in the log: that is the audit's. */
-  note(found: FoundVerdict): void {
-    if (!this.verdicts.note(found)) return;
-    const { zone, verdict } = found;
-    const { scope, action, rule, scoreBits, untilMs, evidence } = verdict;
+  note(found: FoundVerdict): boolean {
+    if (!this.verdicts.note(found)) return false;
+    this.#isListChanged = true;
+    const { zone, verdict, action, group } = found;
+    const { scope, rule, scoreBits, untilMs, evidence } = verdict;
     const until = new Date(untilMs).toISOString();
     this.#log.warn(
-      { zone, scope, action, rule, bits: Math.round(scoreBits), until, evidence },
+      { group, zone, scope, action, rule, bits: Math.round(scoreBits), until, evidence },
       'tunnel verdict',
     );
+    return true;
+  }
+
+  /** Ends by hand what was asked for. */
+  release(asked: ReleaseRequest): ReleaseOutcome {
+    const outcome = this.verdicts.release(asked, Date.now());
+    if (!outcome.ok) return outcome;
+    this.#isListChanged = true;
+    for (const one of outcome.released) this.#told.onEnded(one, 'released');
+    return outcome;
+  }
+
+  #lookAtList(): void {
+    for (const one of this.verdicts.takeOver(Date.now())) {
+      this.#isListChanged = true;
+      this.#told.onEnded(one, 'over');
+    }
+    this.#saveList();
+  }
+
+  #saveList(): void {
+    if (!this.#isListChanged) return;
+    this.#isListChanged = false;
+    const { kept } = this.verdicts;
+    try {
+      const list = this.#keepsClients ? kept : kept.map((one) => ({ ...one, client: FORGOTTEN }));
+      writeVerdictList(this.#directory, this.seed, list);
+    } catch (error) {
+      this.#log.warn({ err: error, directory: this.#directory }, 'the list of verdicts cannot be saved');
+    }
   }
 
   #save(): void {

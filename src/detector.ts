@@ -11,6 +11,7 @@ import {
   type SlowState,
 } from './detect/index.ts';
 import type { ChargeBatch, ToThread } from './detection.ts';
+import { effectOf } from './tunnel-effect.ts';
 import type { FoundVerdict } from './verdicts.ts';
 
 export interface DetectorStart {
@@ -58,14 +59,20 @@ parentPort?.on('message', (message: ToDetector) => {
 });
 
 function takeCharges(batch: ChargeBatch): void {
-  for (const { charge, zone, client } of batch) {
+  for (const { charge, zone, client, response } of batch) {
     const verdict = slow.note(charge, zone);
     if (verdict === null) continue;
-    fast.apply(verdict, zone);
     // A hold is renewed with every query beyond the bound, and the shared memory is all that has to know of it.
-    if (verdict.action === 'hold') continue;
-    tellThreads({ verdict, zone });
-    say({ kind: 'verdict', found: { verdict, zone, client } });
+    if (verdict.action === 'hold') {
+      fast.apply(verdict, zone);
+      continue;
+    }
+    const held = { ...verdict, untilMs: verdict.decidedAtMs + response.holdSeconds * 1000 };
+    fast.apply(held, zone);
+    tellThreads({ verdict: held, zone });
+    const effect = effectOf(fast, held, zone, response);
+    const { group } = response;
+    say({ kind: 'verdict', found: { ...effect, zone, client, group, left: fast.leftOf(held) } });
   }
 }
 

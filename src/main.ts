@@ -40,7 +40,7 @@ import { openRedactionKey } from './redaction-key.ts';
 import { Shipper } from './shipper-thread.ts';
 import type { AuditState, FromWorker, Listening, ToWorker, WorkerStart } from './thread-messages.ts';
 import type { UpstreamServerState } from './upstream/index.ts';
-import type { ShownVerdict } from './verdicts.ts';
+import type { FoundEvent, ShownVerdict } from './verdicts.ts';
 import { VERSION } from './version.ts';
 
 const RESTART_AFTER_MS = 100;
@@ -53,6 +53,8 @@ const CHECKPOINT_MS = 2000;
 /** How long receivers of the audit are given to take the rest when the service ends. */
 const SHIP_DRAIN_MS = 2000;
 /** Losses that wait for the audit to be open; each is in the operational log as well. */
+/** Events that `/api/events` shows. */
+const EVENTS_MAX = 500;
 const LOSSES_DUE_MAX = 64;
 
 /** A data thread as the control thread sees it. */
@@ -104,6 +106,8 @@ export class Service {
   readonly #shipper: Shipper | null;
   /** What the audit has to say of shipping once it is open. */
   readonly #lossesDue: NoteMembers[] = [];
+  /** The newest events, the oldest first. */
+  readonly #events: FoundEvent[] = [];
   readonly #cookieSecret = new Uint8Array(randomBytes(16));
   #rateTable: SharedArrayBuffer | null = null;
   readonly #ticketKeys = new Uint8Array(randomBytes(48));
@@ -126,7 +130,11 @@ export class Service {
     this.#log = options.log;
     const { detect } = options.settings;
     this.#detection = detect.enabled
-      ? new Detection(detect.stateDirectory, this.#log, () => this.#reconnectDetector())
+      ? new Detection(detect.stateDirectory, options.settings.audit.clients === 'keep', this.#log, {
+          onRestart: () => this.#reconnectDetector(),
+          onVerdict: (found) => this.#tellAudit({ kind: 'verdict', found }),
+          onEnded: (ended, how) => this.#tellAudit({ kind: 'verdict-ended', ended, how }),
+        })
       : null;
     this.#shipper = this.#createShipper();
     this.#hashSeed = this.#detection?.seed ?? randomBytes(4).readInt32LE(0);
@@ -413,6 +421,9 @@ export class Service {
       case 'verdict':
         this.#detection?.note(message.found);
         return;
+      case 'event':
+        this.#noteEvent(message.event);
+        return;
       case 'checkpoint':
         this.#checkpoints.take(thread.worker, message.line);
         return;
@@ -469,6 +480,20 @@ export class Service {
     else if (this.#lossesDue.length < LOSSES_DUE_MAX) this.#lossesDue.push(members);
   }
 
+  /** Every log is as good as another for what is said of all of them; none is told twice. */
+  #tellAudit(message: ToWorker): void {
+    const thread = this.#threads.find(({ ready }) => ready);
+    if (thread !== undefined) this.#tell(thread, message);
+  }
+
+  #noteEvent(event: FoundEvent): void {
+    if (this.#events.length === EVENTS_MAX) this.#events.shift();
+    this.#events.push(event);
+    const { event: kind, group, domain, bits } = event;
+    // Clients are not named in the log: that is the audit's.
+    this.#log.info({ event: kind, group, domain, ...(bits > 0 && { bits: Math.round(bits) }) }, 'event');
+  }
+
   #reconnectDetector(): void {
     for (const { thread } of this.#threads) {
       const port = this.#detection?.connect();
@@ -503,6 +528,7 @@ export class Service {
       reload: () => this.reload(),
       explain: (question) => this.#explain(question),
       verdicts: () => this.#verdicts(),
+      events: () => this.#shownEvents(),
       release: (asked) => this.#release(asked),
       metrics: async () => ({
         contentType: this.#exposition.contentType,
@@ -543,6 +569,17 @@ export class Service {
     };
   }
 
+  /** The newest first. */
+  #shownEvents(): readonly unknown[] {
+    return this.#events
+      .map(({ atMs, bits, ...rest }) => ({
+        time: new Date(atMs).toISOString(),
+        ...rest,
+        ...(bits > 0 && { bits: Math.round(bits) }),
+      }))
+      .reverse();
+  }
+
   #verdicts(): readonly ShownVerdict[] {
     return this.#detection?.verdicts.list(Date.now()) ?? [];
   }
@@ -554,7 +591,7 @@ export class Service {
         status: 404,
         fault: 'the tunnel detector is off (detect.enabled): nothing is held',
       };
-    const outcome = this.#detection.verdicts.release(asked, Date.now());
+    const outcome = this.#detection.release(asked);
     if (!outcome.ok) return outcome;
     const { released, stillHeld } = outcome;
     this.#log.info(

@@ -71,6 +71,15 @@ export class Publisher {
     this.#count('tunnelChecked', detector?.counters.checked ?? 0);
     this.#count('tunnelAlarms', detector?.counters.alarms ?? 0);
     this.#count('tunnelBlocked', detector?.counters.blocked ?? 0);
+    this.#count('tunnelThrottled', detector?.throttled ?? 0);
+    this.#count('verdictAlert', detector?.verdicts.alert ?? 0);
+    this.#count('verdictThrottle', detector?.verdicts.throttle ?? 0);
+    this.#count('verdictBlock', detector?.verdicts.block ?? 0);
+    this.#count('verdictBlockAll', detector?.verdicts['block-all'] ?? 0);
+    this.#count('verdictQuarantine', detector?.verdicts.quarantine ?? 0);
+    this.#count('eventNewDestination', detector?.events['new-destination'] ?? 0);
+    this.#count('eventGeneratedName', detector?.events['generated-name'] ?? 0);
+    this.#count('eventUntold', detector?.events.untold ?? 0);
     this.#count('tunnelDropped', detector?.dropped ?? 0);
     this.#columns[At.cacheEntries] = cache.size;
     this.#columns[At.cacheOctets] = cache.memory;

@@ -6,7 +6,7 @@ import type { Settings } from './config/index.ts';
 import type { DetectMemory } from './detect/index.ts';
 import type { CompiledPolicy } from './policy/index.ts';
 import type { UpstreamServerState } from './upstream/contract.ts';
-import type { FoundVerdict } from './verdicts.ts';
+import type { FoundEvent, FoundVerdict, Released } from './verdicts.ts';
 
 /** What a worker begins with; structured-cloned, so plain data and shared memory only. */
 export interface WorkerStart {
@@ -34,6 +34,9 @@ export type ToWorker =
   | { readonly kind: 'policy'; readonly compiled: CompiledPolicy }
   | { readonly kind: 'certificates'; readonly certificates: Certificates }
   | { readonly kind: 'detector'; readonly port: MessagePort }
+  /** The audit is to have this verdict of the detector thread. */
+  | { readonly kind: 'verdict'; readonly found: FoundVerdict }
+  | { readonly kind: 'verdict-ended'; readonly ended: Released; readonly how: 'released' | 'over' }
   /** The audit is to say this of itself. */
   | { readonly kind: 'note'; readonly type: string; readonly members: NoteMembers }
   /** Stop listening, answer what is in flight for at most `graceMs`, close the audit, exit. */
@@ -53,6 +56,7 @@ export type FromWorker =
   | { readonly kind: 'state'; readonly upstreams: readonly UpstreamServerState[]; readonly audit: AuditState }
   /** The fast path has reached a verdict; told once, not for each query that it denies. */
   | { readonly kind: 'verdict'; readonly found: FoundVerdict }
+  | { readonly kind: 'event'; readonly event: FoundEvent }
   /** A signed checkpoint of its audit is on the disk; told only when there is a place to send it to. */
   | { readonly kind: 'checkpoint'; readonly line: string }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly fields: object; readonly message: string };

@@ -1,7 +1,7 @@
 /**
  * The verdicts that people see and release, in the control thread: those of the fast paths and of the slow view, each with
  * the client and the zone in words. What holds is decided by the shared memory alone; this list only knows the names for it,
- * and is empty after a restart while old blocks go on.
+ * and is kept over a restart (`verdict-list.ts`).
  */
 import {
   type Block,
@@ -11,6 +11,7 @@ import {
   type Verdict,
 } from './detect/index.ts';
 import { addressOctets } from './net/index.ts';
+import type { TunnelAction } from './policy/index.ts';
 import { NameError, nameOctets, nameText, Question, Rrtype } from './wire/index.ts';
 
 /** A verdict with the texts that its keys stand for. */
@@ -19,6 +20,24 @@ export interface FoundVerdict {
   readonly zone: string;
   /** An address, or the /64 of an IPv6 client. */
   readonly client: string;
+  readonly group: string;
+  /** What its group does about it. */
+  readonly action: TunnelAction;
+  /** What left before, client and zone; both numbers stop at their most. */
+  readonly left: { readonly queries: number; readonly octets: number };
+}
+
+/** What is worth a look and no verdict. */
+export interface FoundEvent {
+  /** A group asked a zone for the first time; `generated-name`: and the zone's own label looks made by an algorithm. */
+  readonly event: 'new-destination' | 'generated-name';
+  readonly atMs: number;
+  readonly group: string;
+  /** An address, or the /64 of an IPv6 client. */
+  readonly client: string;
+  readonly domain: string;
+  /** By which the label looks made by an algorithm. */
+  readonly bits: number;
 }
 
 /** A verdict as `/api` shows it; times in ISO 8601. */
@@ -29,7 +48,10 @@ export interface ShownVerdict {
   readonly zone: string | null;
   readonly scope: Verdict['scope'];
   readonly rule: Verdict['rule'];
-  readonly action: Verdict['action'];
+  readonly action: TunnelAction;
+  readonly group: string;
+  readonly queriesBefore: number;
+  readonly octetsBefore: number;
   readonly state: 'held' | 'over' | 'released' | 'alert';
   readonly bits: number;
   readonly limitBits: number;
@@ -59,7 +81,12 @@ const SAME_WITHIN_MS = 60_000;
 
 interface Listed extends FoundVerdict {
   released: boolean;
+  /** That it holds no more was told. */
+  isOver: boolean;
 }
+
+/** A verdict as the list keeps it over a restart. */
+export type KeptVerdict = Readonly<Listed>;
 
 export class Verdicts {
   readonly #memory: DetectMemory;
@@ -92,8 +119,35 @@ export class Verdicts {
     if (isSame) return false;
     this.#listed.delete(key);
     if (this.#listed.size === VERDICTS_MAX) this.#listed.delete(this.#listed.keys().next().value as string);
-    this.#listed.set(key, { ...found, released: false });
+    this.#listed.set(key, { ...found, released: false, isOver: false });
     return true;
+  }
+
+  /** For `verdict-list.ts`, the oldest first. */
+  get kept(): readonly KeptVerdict[] {
+    return [...this.#listed.values()];
+  }
+
+  /** Takes up the list of the process before, and makes hold again what the shared memory was not in time to save. */
+  restore(verdicts: readonly KeptVerdict[], nowMs: number): void {
+    for (const kept of verdicts) {
+      this.#listed.set(keyOf(kept.verdict), { ...kept });
+      const { verdict, zone, action, released } = kept;
+      if (released || verdict.untilMs <= nowMs || this.#fast.heldUntilMs(verdict) > nowMs) continue;
+      if (action === 'quarantine') this.#fast.quarantine(verdict, verdict.untilMs);
+      else this.#fast.apply(verdict, zone);
+    }
+  }
+
+  /** Verdicts that hold no more and have not been told so. */
+  takeOver(nowMs: number): Released[] {
+    const over: Released[] = [];
+    for (const one of this.#listed.values()) {
+      if (one.isOver || one.released || this.#fast.heldUntilMs(one.verdict) > nowMs) continue;
+      one.isOver = true;
+      over.push(shownOf(one));
+    }
+    return over;
   }
 
   /** The newest first. */
@@ -160,7 +214,7 @@ export class Verdicts {
         : verdict.clientA === wanted.block.clientA && verdict.clientB === wanted.block.clientB);
     const pairs = [...this.#listed.values()].filter(isMeant).map((one) => ({
       block: one.verdict,
-      shown: { client: one.client, zone: one.zone, scope: one.verdict.scope },
+      shown: shownOf(one),
     }));
     return [wanted, ...pairs];
   }
@@ -174,8 +228,8 @@ export class Verdicts {
     };
   }
 
-  #show({ verdict, zone, client, released }: Listed, nowMs: number): ShownVerdict {
-    const { scope, rule, action, scoreBits, limitBits, decidedAtMs, untilMs, evidence } = verdict;
+  #show({ verdict, zone, client, group, action, left, released }: Listed, nowMs: number): ShownVerdict {
+    const { scope, rule, scoreBits, limitBits, decidedAtMs, untilMs, evidence } = verdict;
     const heldUntilMs = this.#fast.heldUntilMs(verdict);
     const isHeld = heldUntilMs > nowMs;
     return {
@@ -184,6 +238,9 @@ export class Verdicts {
       scope,
       rule,
       action,
+      group,
+      queriesBefore: left.queries,
+      octetsBefore: left.octets,
       state: action === 'alert' ? 'alert' : released ? 'released' : isHeld ? 'held' : 'over',
       bits: Math.round(scoreBits),
       limitBits: Math.round(limitBits),
@@ -203,6 +260,12 @@ interface Candidate {
   readonly block: Block;
   readonly shown: Released;
 }
+
+const shownOf = ({ client, zone, verdict: { scope } }: FoundVerdict): Released => ({
+  client: scope === 'domain' ? null : client,
+  zone: scope === 'client' ? null : zone,
+  scope,
+});
 
 const ROOT = Uint8Array.of(0);
 const NO_CLIENT = new Uint8Array(4);

@@ -7,14 +7,21 @@ import { join } from 'node:path';
 // Imported, because the global of this name is looked up through a getter each time it is read.
 import { performance } from 'node:perf_hooks';
 import { parentPort } from 'node:worker_threads';
-import { type AuditLog, type ClientPrivacy, openAudit, PseudonymKeys, readRecipient } from './audit/index.ts';
+import {
+  type AuditLog,
+  type ClientPrivacy,
+  ClientTexts,
+  openAudit,
+  PseudonymKeys,
+  readRecipient,
+} from './audit/index.ts';
 import { ResponseCache } from './cache/index.ts';
 import type { Certificates } from './certificates.ts';
 import { ThreadDetector } from './detection.ts';
 import { ConnectionLimits, connectionsWithin, DEFAULT_LIMITS, type Listener } from './listen/index.ts';
 import { At, type Counters, openCounters, publishLag } from './metrics/index.ts';
 import { addressOctets, type DatagramSocket, type Engine, openEngine } from './net/index.ts';
-import { type CompiledPolicy, openPolicy, type Policy } from './policy/index.ts';
+import { type CompiledPolicy, openPolicy, type Policy, type TunnelAction } from './policy/index.ts';
 import { poolOptions } from './pools.ts';
 import { Publisher } from './publishing.ts';
 import {
@@ -37,6 +44,8 @@ import type {
   WorkerStart,
 } from './thread-messages.ts';
 import { type OpenUpstreams, openUpstreams, type UpstreamEvent } from './upstream/index.ts';
+import { endedMembers, eventMembers, verdictMembers } from './verdict-notes.ts';
+import type { FoundVerdict } from './verdicts.ts';
 
 const TICK_MS = 20;
 /** Times the kernel is asked for a port that is free for UDP and for TCP. */
@@ -54,6 +63,8 @@ class DataThread {
   #listeners: Listener[] = [];
   readonly #detector: ThreadDetector | null;
   /** What is written of client addresses. */
+  /** Clients as records of the log about verdicts and events have them. */
+  readonly #clientTexts: ClientTexts;
   readonly #clients: ClientPrivacy;
   readonly #secrets: NameWatch;
   readonly #views = new Map<string, number>();
@@ -78,6 +89,7 @@ class DataThread {
         'a key of pseudonyms could not be kept: nobody can look this period up',
       ),
     );
+    this.#clientTexts = new ClientTexts(this.#clients);
     this.#secrets = watchSecrets({
       tells: detect !== null && start.settings.detect.secrets !== 'off',
       redacts: start.settings.audit.secrets === 'redact',
@@ -95,7 +107,16 @@ class DataThread {
             profile: start.settings.detect.profile,
             port: detect.port,
             nameText: this.#secrets.nameText,
-            onVerdict: (found) => this.#say({ kind: 'verdict', found }),
+            onVerdict: (found) => {
+              // Into the same batch as the entry of the query that reached it, so that both are there before its answer.
+              this.#noteVerdict(found);
+              this.#say({ kind: 'verdict', found });
+            },
+            learnSeconds: start.settings.detect.events ? start.settings.detect.learn / 1000 : null,
+            onEvent: (event) => {
+              this.#audit.note('event', eventMembers(event, this.#clientTexts));
+              this.#say({ kind: 'event', event });
+            },
           });
     this.#cache = new ResponseCache(Math.floor(start.settings.cache.memory / start.workerCount));
   }
@@ -248,6 +269,15 @@ class DataThread {
       case 'detector':
         this.#detector?.reconnect(message.port);
         return;
+      case 'verdict':
+        this.#noteVerdict(message.found);
+        return;
+      case 'verdict-ended':
+        this.#audit.note(
+          'verdict-ended',
+          endedMembers(message.ended, message.how, Date.now(), this.#clientTexts),
+        );
+        return;
       case 'note':
         this.#audit.note(message.type, message.members);
         return;
@@ -297,6 +327,10 @@ class DataThread {
   }
 
   /** A group keeps its view over reloads, and with it its share of the cache. */
+  #noteVerdict(found: FoundVerdict): void {
+    this.#audit.note('verdict', verdictMembers(found, this.#clientTexts));
+  }
+
   #viewOf(group: string): number {
     const known = this.#views.get(group);
     if (known !== undefined) return known;
@@ -315,7 +349,10 @@ class DataThread {
       flightsPerDomain: limits.flightsPerDomain,
       clientDeadlineMs: limits.clientDeadline,
       forwarderDeadlineMs: limits.forwarderDeadline,
-      denyTunnels: detect.action === 'deny',
+      tunnels: {
+        default: tunnelsFrom(detect, detect.action),
+        strict: tunnelsFrom(detect, detect.strictAction ?? detect.action),
+      },
       denySecrets: detect.enabled && detect.secrets === 'block',
       aliasRestarts: limits.aliasRestarts,
       flights: limits.slots,
@@ -421,6 +458,11 @@ function clientPrivacy({ audit }: WorkerStart['settings'], onTrouble: (why: stri
   // Settings without a key file are refused when they are read.
   return { mode: 'pseudonymise', key: readFileSync(audit.pseudonymKeyFile ?? '') };
 }
+
+const tunnelsFrom = (
+  { hold, namesPerMinute }: WorkerStart['settings']['detect'],
+  action: TunnelAction,
+): SiteLimits['tunnels']['default'] => ({ action, holdSeconds: hold / 1000, namesPerMinute });
 
 /** Made by the first message: until that comes, this thread has only loaded its modules. */
 let thread: DataThread | null = null;

@@ -45,6 +45,8 @@ export interface AuditRecord {
   readonly secrets?: readonly string[];
   /** What the record said was erased on request; number and time are left. */
   readonly erased?: true;
+  /** Of records about verdicts and events. */
+  readonly domain?: string;
 }
 
 export interface Found {
@@ -70,6 +72,8 @@ export interface Filter {
   /** Milliseconds since 1970: not before, and before. */
   readonly sinceMs?: number;
   readonly untilMs?: number;
+  /** Only records of the log about itself of this `type`; `name` is then their `domain`. */
+  readonly kind?: string;
   /** Records of the log about itself as well (default: queries only), or these alone. */
   readonly notes?: 'also' | 'only';
 }
@@ -141,7 +145,8 @@ function* readWorker(
 }
 
 /** What the index is asked for; nothing when it cannot help. */
-function indexKeys({ name, notes }: Filter): string[] {
+function indexKeys({ name, notes, kind }: Filter): string[] {
+  if (kind !== undefined) return [];
   if (name === undefined || notes !== undefined) return [];
   const plain = canonical(name.replace(/^[*+]\./, ''));
   if (name.startsWith('*.')) return [`.${plain}`];
@@ -210,7 +215,8 @@ function nextHit(octets: Buffer, needles: { readonly text: Buffer; at: number }[
 }
 
 /** The texts most likely to be rare of which every passing line contains one; none: every line has to be looked at. */
-function needlesOf({ name, client, rule, verdict, secret, notes }: Filter): Buffer[] {
+function needlesOf({ name, client, rule, verdict, secret, notes, kind }: Filter): Buffer[] {
+  if (kind !== undefined) return [Buffer.from(`{"type":${jsonText(kind)}`)];
   if (notes === 'only') return [Buffer.from('{"type":"')];
   if (notes === 'also') return [];
   if (name !== undefined) {
@@ -240,7 +246,7 @@ const canonical = (name: string): string => (name === '.' ? name : name.replace(
 
 /** Whether a record passes. */
 export function predicateOf(filter: Filter): (record: AuditRecord) => boolean {
-  const { group, verdict, rule, sinceMs, untilMs, notes } = filter;
+  const { group, verdict, rule, sinceMs, untilMs, notes, kind } = filter;
   const clients = filter.client === undefined ? null : new Set([filter.client].flat());
   const isNamed = namePredicate(filter.name);
   const holdsSecret = secretPredicate(filter.secret);
@@ -249,6 +255,10 @@ export function predicateOf(filter: Filter): (record: AuditRecord) => boolean {
   return (record) => {
     if (sinceMs !== undefined && Date.parse(record.time) < sinceMs) return false;
     if (untilMs !== undefined && Date.parse(record.time) >= untilMs) return false;
+    if (kind !== undefined) {
+      const isOfClient = clients === null || (record.client !== undefined && clients.has(record.client));
+      return record.type === kind && isOfClient && (filter.name === undefined || isNamed(record.domain));
+    }
     if (record.type !== undefined || record.erased === true) return notes !== undefined;
     return (
       notes !== 'only' &&

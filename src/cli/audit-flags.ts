@@ -30,6 +30,7 @@ export interface FilterFlags {
   readonly since?: number;
   readonly until?: number;
   readonly notes?: boolean;
+  readonly kind?: string;
   readonly pseudonyms?: string;
   readonly decryptKey?: readonly string[];
 }
@@ -65,10 +66,14 @@ export const withFilters = (command: Command): Command =>
     )
     .option('--since <time>', 'not before: 2026-01-31T12:00:00Z, or 15m, 6h, 7d ago', readTime)
     .option('--until <time>', 'before, written likewise', readTime)
+    .option(
+      '--kind <type>',
+      'only records of this type that are no queries: verdict, verdict-ended, event, gap, recovered, …',
+    )
     .option('--notes', 'records of the log about itself as well (gap, recovered, …)');
 
 export function filterOf(directory: string, flags: FilterFlags): Filter {
-  const { name, group, verdict, rule, type, rcode, secret, since, until, notes } = flags;
+  const { name, group, verdict, rule, type, rcode, secret, since, until, notes, kind } = flags;
   return {
     ...(name === undefined ? {} : { name }),
     ...(flags.client === undefined ? {} : { client: clientTexts(directory, flags.client, flags.pseudonyms) }),
@@ -80,6 +85,7 @@ export function filterOf(directory: string, flags: FilterFlags): Filter {
     ...(secret === undefined ? {} : { secret }),
     ...(since === undefined ? {} : { sinceMs: since }),
     ...(until === undefined ? {} : { untilMs: until }),
+    ...(kind === undefined ? {} : { kind }),
     ...(notes === true ? { notes: 'also' as const } : {}),
   };
 }

@@ -17,6 +17,10 @@ interface Verdict {
   readonly client: string | null;
   readonly zone: string | null;
   readonly rule: string;
+  readonly action: string;
+  readonly group: string;
+  readonly queriesBefore: number;
+  readonly octetsBefore: number;
   readonly state: string;
   readonly bits: number;
   readonly limitBits: number;
@@ -78,12 +82,38 @@ async function release(flags: Flags): Promise<void> {
 
 const whom = ({ client, zone }: Released): string => `${client ?? 'every client'} → ${zone ?? 'every zone'}`;
 
+/** What each action does, for people. */
+const DOES: Readonly<Record<string, string>> = {
+  alert: 'nothing is denied',
+  throttle: 'a few new names a minute pass',
+  block: 'its names are denied',
+  'block-all': 'its names are denied to every client',
+  quarantine: 'the client gets local names and names of exact rules',
+};
+
+/** An hour before the verdict is what most of them were counted over. */
+const searchOf = ({ client, zone, since }: Verdict): string =>
+  [
+    ...(zone === null ? [] : [`--name '+.${zone}'`]),
+    ...(client === null || client.includes('/') || client.startsWith('(') ? [] : [`--client ${client}`]),
+    `--since ${new Date(Date.parse(since) - 3_600_000).toISOString()}`,
+  ].join(' ');
+
+const releaseOf = ({ client, zone }: Verdict): string =>
+  [...(client === null ? [] : [`--client ${client}`]), ...(zone === null ? [] : [`--zone ${zone}`])].join(
+    ' ',
+  );
+
 function describe(verdict: Verdict): string {
-  const { rule, state, bits, limitBits, since, until, evidence } = verdict;
+  const { rule, action, group, state, bits, limitBits, since, until, evidence } = verdict;
+  const { queriesBefore, octetsBefore } = verdict;
   const unit = rule === 'download' ? 'octets' : 'bits';
   return [
     `${state.padEnd(8)}  ${whom(verdict)}  ${rule}: ${bits} ${unit} of ${limitBits}`,
-    `          since ${since}, until ${until}`,
+    `          ${DOES[action] ?? action}, by what group ${group} says of tunnels`,
+    `          since ${since}, until ${until}; ${queriesBefore} names of ${octetsBefore} octets had left before`,
     ...evidence.map((sentence) => `          ${sentence}`),
+    `          its queries  sallyport audit query ${searchOf(verdict)}`,
+    ...(state === 'held' ? [`          to end it    sallyport release ${releaseOf(verdict)}`] : []),
   ].join('\n');
 }

@@ -3,8 +3,15 @@
  * cannot be meant. What comes out is what the policy room compiles; with one fault nothing comes out.
  */
 import { dirname } from 'node:path';
-import { type ListFault, type PolicySource, parseLocalZone, type RecordFault } from '../policy/index.ts';
+import {
+  type GroupTunnels,
+  type ListFault,
+  type PolicySource,
+  parseLocalZone,
+  type RecordFault,
+} from '../policy/index.ts';
 import { type Fault, nearestWord, type Path, sortFaults } from './fault.ts';
+import type { Group } from './policy-document.ts';
 import { findFiles, readPolicyFile, whole } from './policy-files.ts';
 import { type LocatedZone, type PolicyPart, readPolicy } from './policy-reader.ts';
 import { findEmptyGroups, findUnusedSets, findVainRoutes } from './policy-sense.ts';
@@ -105,10 +112,22 @@ export function joinPolicies(
         answer,
         forwarder: group.forwarder,
         contact: group.contact ?? null,
+        tunnels: tunnelsOf(group),
       })),
       local: local.map(({ zone, read }) => ({ zone: zone.zone, groups: zone.groups, rrsets: read.rrsets })),
       via: routes.map(({ suffix, pool }) => ({ suffix, pool })),
     },
+  };
+}
+
+function tunnelsOf({ tunnels }: Group): GroupTunnels | null {
+  if (tunnels === undefined) return null;
+  const { action, strictAction, hold, namesPerMinute } = tunnels;
+  return {
+    action: action ?? null,
+    strictAction: strictAction ?? null,
+    holdSeconds: hold === undefined ? null : hold / 1000,
+    namesPerMinute: namesPerMinute ?? null,
   };
 }
 

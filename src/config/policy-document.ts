@@ -6,7 +6,7 @@
  * sections) is checked by `policy-reader.ts`, so that every fault of a file is shown at once.
  */
 import { z } from 'zod';
-import { duration } from './units.ts';
+import { duration, optionalDuration } from './units.ts';
 
 const text = (description: string) => z.string().trim().min(1).meta({ description });
 
@@ -137,6 +137,32 @@ export const RuleSet = z.strictObject({
 });
 export type RuleSet = z.infer<typeof RuleSet>;
 
+export const TUNNEL_ACTIONS = ['alert', 'throttle', 'block', 'block-all', 'quarantine'] as const;
+
+/** The words of `action`, for settings and groups alike. */
+export const TUNNEL_ACTIONS_MEAN =
+  'alert: nothing is denied; throttle: a few new names a minute pass; block: the zone is denied to that client; block-all: to every client; quarantine: that client gets local names and those its group allows by exact name, nothing else.';
+
+const Tunnels = z
+  .strictObject({
+    action: z.enum(TUNNEL_ACTIONS).optional().meta({ description: TUNNEL_ACTIONS_MEAN }),
+    strictAction: z
+      .enum(TUNNEL_ACTIONS)
+      .optional()
+      .meta({ description: 'The same for names under the strict profile; default: as `action`.' }),
+    hold: optionalDuration('How long it holds after the last query that it stops.', {
+      least: '1m',
+      most: '30d',
+    }),
+    namesPerMinute: z
+      .int()
+      .min(1)
+      .max(600)
+      .optional()
+      .meta({ description: 'throttle: new names a minute that pass, for each client and zone.' }),
+  })
+  .meta({ description: 'What alarms of the tunnel detector do to these clients; default: as in `detect`.' });
+
 export const Group = z.strictObject({
   description: text('Who these clients are.').optional(),
   clients: z
@@ -157,6 +183,7 @@ export const Group = z.strictObject({
       'These clients are resolvers themselves (CoreDNS, dnsdist) that give up after 2 s: they get their SERVFAIL at 1.8 s.',
   }),
   contact: text('Whom to ask about a denial; shown in the extended error.').optional(),
+  tunnels: Tunnels.optional(),
 });
 export type Group = z.infer<typeof Group>;
 

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { readPrefix } from './address.ts';
 import { Checkpoints } from './checkpoint-settings.ts';
 import { endpoint, isLoopback, upstreamServer } from './endpoint.ts';
+import { TUNNEL_ACTIONS, TUNNEL_ACTIONS_MEAN } from './policy-document.ts';
 import { Ship } from './ship-settings.ts';
 import { duration, size } from './units.ts';
 
@@ -433,13 +434,40 @@ const Detect = z.strictObject({
     .default('default')
     .meta({ description: 'Profile for rules that name none.' }),
   action: z
-    .enum(['deny', 'report'])
-    .default('deny')
-    .meta({ description: 'What an alarm does: deny the names of that zone to that client, or only report.' }),
+    .enum(TUNNEL_ACTIONS)
+    .default('block')
+    .meta({
+      description: `What an alarm does in groups that say nothing of it. ${TUNNEL_ACTIONS_MEAN}`,
+    }),
+  strictAction: z
+    .enum(TUNNEL_ACTIONS)
+    .optional()
+    .meta({ description: 'The same for names under the strict profile; default: as `action`.' }),
+  hold: duration('1d', 'How long that holds after the last query that it stops.', {
+    least: '1m',
+    most: '30d',
+  }),
+  namesPerMinute: count(
+    6,
+    1,
+    600,
+    'throttle: new names a minute that pass, for each client and zone. Each may carry a hundred octets.',
+  ),
   secrets: z.enum(['alert', 'block', 'off']).default('alert').meta({
     description:
       'Names with a key, token, card number, IBAN or mail address inside: alert counts them and writes a line to the log; block denies them as well, but for rules with `profile: off`.',
   }),
+  events: flag(
+    true,
+    'Tell when a group asks a domain for the first time, and when that domain looks made by an algorithm.',
+  ),
+  learn: duration(
+    '1d',
+    'For so long after its first start Sallyport learns which domains are asked, and tells of none.',
+    {
+      most: '90d',
+    },
+  ),
   stateDirectory: path('Where budgets and history are kept over a restart.').default('var/detect'),
   memory: size('64MiB', 'Memory for clients and zones.', { least: '1MiB', most: '16GiB' }),
 });

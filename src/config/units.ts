@@ -49,6 +49,12 @@ export const duration = (preset: string, description: string, bounds: Bounds = {
     .prefault(preset)
     .meta({ description });
 
+/** A time that may be left out; parsed to milliseconds. */
+export const optionalDuration = (description: string, bounds: Bounds = {}) =>
+  quantity('a time', readDuration, '^\\d+(\\.\\d+)? ?(ms|s|m|h|d)$', bounds, bounds.least ?? '1h')
+    .optional()
+    .meta({ description });
+
 /** A size with a default; parsed to octets. */
 export const size = (preset: string, description: string, bounds: Bounds = {}) =>
   quantity('a size', readSize, '^\\d+(\\.\\d+)? ?(B|kB|MB|GB|KiB|MiB|GiB)$', bounds, preset)

@@ -57,6 +57,8 @@ export interface ControlRoom {
   explain(question: ExplainQuestion): ExplainResult;
   /** Verdicts of the tunnel detector, the newest first. */
   verdicts(): readonly unknown[];
+  /** The newest events that are no verdicts, the newest first. */
+  events(): readonly unknown[];
   /** Ends a verdict by hand. */
   release(question: ReleaseQuestion): ReleaseAnswer;
   metrics(): Promise<{ readonly contentType: string; readonly body: string }>;

@@ -8,6 +8,7 @@
  *   GET  /api/state           what runs, as JSON
  *   GET  /explain?name=…&type=…&client=…    which rules compete for a name, as JSON
  *   GET  /api/verdicts        verdicts of the tunnel detector, as JSON
+ *   GET  /api/events          first questions of a group for a domain, as JSON
  *   POST /api/release         ends a verdict: {"client": …, "zone": …}, one of them or both
  *   POST /reload              reads the policies again; 422 with every fault when the old one stays
  *
@@ -200,6 +201,7 @@ function createRoutes(room: ControlRoom, log: ControlLog): ReadonlyMap<string, R
     ['/metrics', get(async () => metrics(await room.metrics()))],
     ['/api/state', get(() => json(200, room.state()))],
     ['/api/verdicts', get(() => json(200, { verdicts: room.verdicts() }))],
+    ['/api/events', get(() => json(200, { events: room.events() }))],
     ['/api/release', { method: 'POST', answer: (_, __, body) => release(room, body) }],
     ['/explain', get((query, request) => explain(room, query, request))],
     ['/reload', { method: 'POST', answer: createReload(room, log) }],

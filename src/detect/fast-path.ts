@@ -11,6 +11,7 @@ import { ANSWER_MIN, freeText, isFreeTextType, repeatShare } from './answers.ts'
 import { newCharge } from './charge.ts';
 import { Content } from './content.ts';
 import type { Alarm, AlarmRule, Block, Charge, Profile, Scope, Standing, Verdict } from './contract.ts';
+import { Destinations } from './destinations.ts';
 import { countedSentence, leftSentence, standingSentence } from './evidence.ts';
 import { bitsShare, dataShare, formOf } from './forms.ts';
 import {
@@ -48,6 +49,7 @@ import {
   ZONE,
 } from './memory.ts';
 import type { Service } from './profiles/services.ts';
+import { Quarantine, Throttle } from './restraint.ts';
 import { Seen } from './seen.ts';
 import { ZoneRows } from './zone-rows.ts';
 import { Zones } from './zones.ts';
@@ -84,8 +86,12 @@ export class FastPath {
   readonly #zoneRows: ZoneRows;
   readonly #clients: Ledger;
   readonly #blocks: Blocks;
+  readonly #destinations: Destinations;
+  readonly #quarantine: Quarantine;
+  readonly #throttle: Throttle;
   readonly #alarms = new Alarms();
   #question: Question;
+  #blockSeconds = BLOCK_SECONDS;
   #pairA = 0;
   #pairB = 0;
   #zoneLabel = 0;
@@ -101,12 +107,16 @@ export class FastPath {
     this.#zoneRows = new ZoneRows(memory.zones);
     this.#clients = new Ledger(memory.clients, CLIENT_COLUMNS);
     this.#blocks = new Blocks(this.#pairs, this.#zoneRows, this.#clients);
+    this.#destinations = new Destinations(memory.destinations);
+    this.#quarantine = new Quarantine(memory.quarantine);
+    this.#throttle = new Throttle(memory.throttle);
     this.#question = new Question(options.seed);
   }
 
   /**
    * Whether this query must not leave. `client[0 … clientLength)`: 4 or 16 octets. `nowMs`: wall clock, milliseconds since
-   * 1970. A query that passes is charged and its words are learnt.
+   * 1970. A query that passes is charged and its words are learnt. `blockSeconds`: how long a block holds after the last
+   * query that it stops.
    */
   check(
     question: Question,
@@ -114,8 +124,10 @@ export class FastPath {
     clientLength: number,
     nowMs: number,
     profile: Profile,
+    blockSeconds = BLOCK_SECONDS,
   ): Alarm | null {
     this.counters.checked++;
+    this.#blockSeconds = blockSeconds;
     const { charge } = this;
     const now = Math.floor(nowMs / 1000);
     charge.nowMs = nowMs;
@@ -228,7 +240,9 @@ export class FastPath {
     rcode: number,
     octets: number,
     distinctAnswers: number,
+    blockSeconds = BLOCK_SECONDS,
   ): Alarm | null {
+    this.#blockSeconds = blockSeconds;
     if (profile === 'off' || rcode > 3 || octets <= ANSWER_MIN) return null;
     this.#locate(question, client, clientLength);
     if (this.#zoneLabel < 0) return null;
@@ -272,13 +286,57 @@ export class FastPath {
 
   /** Ends a block by hand, and with it the debt of the last hour; false when there was none. */
   release(block: Block, nowMs: number): boolean {
+    const now = nowMs / 1000;
     this.#alarms.forget(block.scope, block);
-    return this.#blocks.release(block, nowMs / 1000);
+    const wasApart = block.scope === 'client' && this.#quarantine.release(block.clientA, block.clientB, now);
+    return this.#blocks.release(block, now) || wasApart;
+  }
+
+  /** Puts the client of a verdict in quarantine; the verdict's zones are none of it. */
+  quarantine({ clientA, clientB }: Pick<Block, 'clientA' | 'clientB'>, untilMs: number): void {
+    this.#quarantine.add(clientA, clientB, Math.floor(untilMs / 1000));
+  }
+
+  /** Until when this client is in quarantine, milliseconds since 1970; 0 when it is not. Asked with every query. */
+  quarantinedUntilMs(question: Question, client: Uint8Array, clientLength: number, nowMs: number): number {
+    const now = nowMs / 1000;
+    if (!this.#quarantine.isInForce(now)) return 0;
+    this.#locateClient(client, clientLength, question.seed);
+    const until = this.#quarantine.untilOf(this.charge.clientA, this.charge.clientB);
+    return until > now ? until * 1000 : 0;
+  }
+
+  /** After an alarm: whether its client may have this name all the same, at most so many a minute. */
+  allowsThrottled(nowMs: number, namesPerMinute: number): boolean {
+    return this.#throttle.take(this.#pairA, this.#pairB, nowMs / 1000, namesPerMinute);
+  }
+
+  /**
+   * After a `check` that let the question pass: bits by which its zone looks made by an algorithm when this group asks it
+   * for the first time, −1 when it has asked it before. `group`: a hash of its name.
+   */
+  firstAsked(question: Question, group: number, nowMs: number, learnSeconds: number): number {
+    const { zoneA, zoneB } = this.charge;
+    const now = Math.floor(nowMs / 1000);
+    if (!this.#destinations.isNew(group, zoneA, zoneB, now, learnSeconds)) return -1;
+    const zones = this.#zones;
+    // Tenants' names are made by algorithms of their landlords, and popular domains are known to everybody.
+    if (zones.service !== null || zones.isShared || zones.isPopular) return 0;
+    this.#content.weighLabel(question.name, question.labelAt[Math.max(0, this.#zoneLabel)]);
+    return this.#content.labelBits;
+  }
+
+  /** Queries and octets of names that left before, by client and zone; both stop at their most (`memory.ts`). */
+  leftOf(block: Block): { readonly queries: number; readonly octets: number } {
+    const row = this.#pairs.find(pairKeyA(block), pairKeyB(block));
+    const left = row < 0 ? 0 : this.#pairs.ints[row + PAIR.LEFT];
+    return { queries: left >>> 20, octets: left & LEFT_OCTETS_MAX };
   }
 
   /** Until when this block holds, or held; 0 when there is none. Every try prolongs it. */
   heldUntilMs(block: Block): number {
-    return this.#blocks.untilOf(block) * 1000;
+    const apart = block.scope === 'client' ? this.#quarantine.untilOf(block.clientA, block.clientB) : 0;
+    return Math.max(this.#blocks.untilOf(block), apart) * 1000;
   }
 
   /**
@@ -340,7 +398,7 @@ export class FastPath {
   ): Alarm {
     this.counters.alarms++;
     this.charge.denied = true;
-    const until = asBlock(now + BLOCK_SECONDS);
+    const until = asBlock(now + this.#blockSeconds);
     const pairs = this.#pairs.ints;
     const zone = this.#nameText(question.name, question.labelAt[Math.max(0, this.#zoneLabel)]);
     const alarm: Alarm = {
@@ -364,10 +422,10 @@ export class FastPath {
 
   /**
    * The alarm of a block that holds; made anew when it was raised by another worker. Whoever goes on is not released: a
-   * block ends after a day without a try.
+   * block ends when it was not tried for as long as it holds.
    */
   #blocked(scope: Scope, columns: Int32Array, at: number, now: number): Alarm {
-    const until = Math.max(columns[at], asBlock(now + BLOCK_SECONDS));
+    const until = Math.max(columns[at], asBlock(now + this.#blockSeconds));
     columns[at] = until;
     this.counters.blocked++;
     this.charge.denied = true;

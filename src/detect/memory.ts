@@ -5,16 +5,23 @@
  *    zones     44 octets: key, last, weight, first, clients (64-bit sketch), words, blocked until, form and its clients
  *    clients   16 octets: key, last, weight, blocked until
  *    seen      names and words, 4 octets each
+ *    destinations           zones that each group has asked (`destinations.ts`)
+ *    quarantine, throttle   what verdicts do (`restraint.ts`)
  *
  * The slow view has 28 octets a pair of its own (`slow-view.ts`).
  */
+import { DESTINATIONS_OCTETS } from './destinations.ts';
 import { Ledger, OWN, WEIGHT } from './ledger.ts';
+import { QUARANTINE_OCTETS, THROTTLE_OCTETS } from './restraint.ts';
 
 export interface DetectMemory {
   readonly pairs: SharedArrayBuffer;
   readonly zones: SharedArrayBuffer;
   readonly clients: SharedArrayBuffer;
   readonly seen: SharedArrayBuffer;
+  readonly destinations: SharedArrayBuffer;
+  readonly quarantine: SharedArrayBuffer;
+  readonly throttle: SharedArrayBuffer;
 }
 
 export interface MemoryOptions {
@@ -60,5 +67,8 @@ export function createDetectMemory(options: MemoryOptions = {}): DetectMemory {
     zones: new SharedArrayBuffer(Ledger.octets(options.zones ?? 65_536, ZONE_COLUMNS)),
     clients: new SharedArrayBuffer(Ledger.octets(options.clients ?? 16_384, CLIENT_COLUMNS)),
     seen: new SharedArrayBuffer(names * 4),
+    destinations: new SharedArrayBuffer(DESTINATIONS_OCTETS),
+    quarantine: new SharedArrayBuffer(QUARANTINE_OCTETS),
+    throttle: new SharedArrayBuffer(THROTTLE_OCTETS),
   };
 }

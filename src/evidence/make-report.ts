@@ -111,9 +111,7 @@ function configurationOf({ settings, groups, rules, policyFiles }: ReportSources
     auditMode: audit.mode,
     retentionDays: audit.retention.age / 86_400_000,
     clients: audit.clients,
-    detector: detect.enabled
-      ? `on, profile ${detect.profile}, an alarm ${detect.action === 'deny' ? 'denies' : 'only reports'}`
-      : 'off',
+    detector: detect.enabled ? `on, profile ${detect.profile}, an alarm means ${detect.action}` : 'off',
     upstreams: Object.entries(upstreams).map(([pool, { servers }]) => ({
       pool,
       servers: servers.map((server) => ({

@@ -282,6 +282,7 @@ const describeGroup = ({
   forwarder,
   contact,
   sets,
+  tunnels,
 }: GroupDescription): GroupDescription => ({
   name,
   mode,
@@ -289,6 +290,7 @@ const describeGroup = ({
   forwarder,
   contact,
   sets: [...sets],
+  tunnels: tunnels === null ? null : { ...tunnels },
 });
 
 const copyRrset = ({ owner, type, ttlSeconds, rdata }: LocalRrset): LocalRrset => ({

@@ -68,6 +68,12 @@ export class Contest {
     if (this.#number === 0) this.#exceptIn.fill(0xffff_ffff);
   }
 
+  /** Whether the pattern of `allow` names the whole name. */
+  get isExact(): boolean {
+    // Ranks 0 and 1 are the name itself, as `example.com` and as `+.example.com`.
+    return this.#allowRank <= 1;
+  }
+
   /** Enters all that is said at the suffix that begins at `label`: an entry or `~chain`. */
   enter(found: number, label: number, orders: Uint16Array, question: Question, nowMs: number): void {
     if (found > 0) {

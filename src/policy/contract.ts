@@ -55,7 +55,13 @@ export interface RuleDescription {
  * nothing, and two queries judged alike carry the very same object.
  */
 export type Verdict =
-  | { readonly action: 'allow'; readonly rule: RuleDescription; readonly pool: string }
+  | {
+      readonly action: 'allow';
+      readonly rule: RuleDescription;
+      readonly pool: string;
+      /** The pattern that won names this very name: no label of it was free to choose. */
+      readonly isExact: boolean;
+    }
   | {
       readonly action: 'deny';
       readonly rule: RuleDescription | null;
@@ -78,6 +84,23 @@ export interface GroupDescription {
   readonly forwarder: boolean;
   readonly contact: string | null;
   readonly sets: readonly string[];
+  /** What alarms of the tunnel detector do to these clients, where it is not as the settings say; null: as they say. */
+  readonly tunnels: GroupTunnels | null;
+}
+
+/**
+ * What an alarm of the tunnel detector does to the client and zone it is about. `alert` denies nothing; `throttle` lets a
+ * few new names a minute pass; `block` denies that client the zone, `block-all` denies it every client; `quarantine`
+ * leaves the client local names and those that its group allows by name.
+ */
+export type TunnelAction = 'alert' | 'throttle' | 'block' | 'block-all' | 'quarantine';
+
+export interface GroupTunnels {
+  readonly action: TunnelAction | null;
+  /** For names under the strict profile; null: as `action`. */
+  readonly strictAction: TunnelAction | null;
+  readonly holdSeconds: number | null;
+  readonly namesPerMinute: number | null;
 }
 
 /** An RRset of a local zone: owner in canonical form; `rdata` uncompressed. */

@@ -44,8 +44,17 @@ const NO_GROUP: Verdict = Object.freeze<Verdict>({
 const NODATA: DenyResponse = Object.freeze<DenyResponse>({ kind: 'nodata' });
 
 /** The kinds of verdict that one rule (or none) can lead to. */
-const Kind = { ALLOW: 0, NOT_LISTED: 1, DENIED: 2, TYPE: 3, EXPIRED: 4, CHARACTERS: 5, ANCESTOR: 6 } as const;
-const KIND_COUNT = 7;
+const Kind = {
+  ALLOW: 0,
+  NOT_LISTED: 1,
+  DENIED: 2,
+  TYPE: 3,
+  EXPIRED: 4,
+  CHARACTERS: 5,
+  ANCESTOR: 6,
+  EXACT: 7,
+} as const;
+const KIND_COUNT = 8;
 const CAUSES: readonly DenyCause[] = [
   'not-listed',
   'not-listed',
@@ -134,7 +143,7 @@ class OpenedPolicy implements Policy {
     if (deny !== NONE) return this.#verdictOf(group, deny, Kind.DENIED);
     switch (contest.allowStage) {
       case Stage.COVERS:
-        return this.#verdictOf(group, contest.allow, Kind.ALLOW);
+        return this.#verdictOf(group, contest.allow, contest.isExact ? Kind.EXACT : Kind.ALLOW);
       case Stage.CHARACTERS:
         return this.#verdictOf(group, contest.allow, Kind.CHARACTERS);
       case Stage.OTHER_TYPE:
@@ -159,8 +168,8 @@ class OpenedPolicy implements Policy {
     const description = rule === NONE ? null : rules[rule];
     const poolName = pools[pool];
     let verdict: Verdict;
-    if (kind === Kind.ALLOW && description !== null) {
-      verdict = { action: 'allow', rule: description, pool: poolName };
+    if ((kind === Kind.ALLOW || kind === Kind.EXACT) && description !== null) {
+      verdict = { action: 'allow', rule: description, pool: poolName, isExact: kind === Kind.EXACT };
     } else {
       const own = kind === Kind.DENIED ? description!.answer : null;
       const response = own ?? groups[group].answer;

@@ -4,7 +4,7 @@
  * exist, defaults of sets are filled in. Only list files come as they are, because a million lines are read here, in
  * octets, straight into the compiled form.
  */
-import type { DenyResponse, LocalRrset, RuleDescription } from './contract.ts';
+import type { DenyResponse, GroupTunnels, LocalRrset, RuleDescription } from './contract.ts';
 
 /** How a name pattern reaches: `example.com`, `*.example.com`, `+.example.com`. */
 export type PatternKind = 'exact' | 'below' | 'both';
@@ -58,6 +58,7 @@ export interface GroupSource {
   readonly answer: DenyResponse;
   readonly forwarder: boolean;
   readonly contact: string | null;
+  readonly tunnels: GroupTunnels | null;
 }
 
 export interface LocalZoneSource {

@@ -1,5 +1,6 @@
 /** What the path needs of the rooms that it must not know: the detector and the upstreams are handed in. */
 import type { Redaction } from '../audit/contract.ts';
+import type { TunnelAction } from '../policy/index.ts';
 import type { Upstreams } from '../upstream/contract.ts';
 import type { Question } from '../wire/index.ts';
 
@@ -9,6 +10,18 @@ export type { Asker, UpstreamFailure, UpstreamPool, Upstreams } from '../upstrea
 export interface Alarm {
   /** In words, at most 16: octets counted, names, window, rule. */
   readonly evidence: readonly string[];
+}
+
+/** What alarms do in one group, for names under one profile. */
+export interface TunnelResponse {
+  readonly group: string;
+  /** A hash of its name, the same in all threads. */
+  readonly groupKey: number;
+  readonly action: TunnelAction;
+  /** How long it holds after the last query that it stops. */
+  readonly holdSeconds: number;
+  /** `throttle`: new names a minute, client and zone. */
+  readonly namesPerMinute: number;
 }
 
 export type DetectorProfile = 'default' | 'strict' | 'off';
@@ -23,8 +36,13 @@ export interface Detector {
     client: Uint8Array,
     clientLength: number,
     profile: DetectorProfile,
+    response: TunnelResponse,
     nowMs: number,
   ): Alarm | null;
+  /** After an alarm of `check`: whether the query must not leave. Counts the names that `throttle` lets pass. */
+  denies(response: TunnelResponse, nowMs: number): boolean;
+  /** Until when this client is in quarantine, milliseconds since 1970; 0 when it is not. Asked with every query. */
+  quarantinedUntilMs(question: Question, client: Uint8Array, clientLength: number, nowMs: number): number;
   /**
    * Whether this client has told this zone enough for a day by choosing among known questions, so that one that was answered before is
    * answered again from what is kept. Asked on cache misses whose answer has run out, before `check`.
@@ -36,6 +54,7 @@ export interface Detector {
     client: Uint8Array,
     clientLength: number,
     profile: DetectorProfile,
+    response: TunnelResponse,
     rcode: number,
     octets: number,
     answers: number,
@@ -46,6 +65,8 @@ export interface Detector {
 /** The detector of installations that have switched it off. */
 export const NO_DETECTOR: Detector = {
   check: () => null,
+  denies: ({ action }) => action !== 'alert',
+  quarantinedUntilMs: () => 0,
   holds: () => false,
   observe: () => undefined,
 };

@@ -473,6 +473,7 @@ export class Forwarding implements FlightHome {
       client,
       clientLength,
       profile,
+      query.site.groups[query.group].tunnelResponse(profile),
       rcode,
       body.length,
       answerCount,

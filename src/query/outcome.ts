@@ -180,7 +180,7 @@ const RCODE_OF_RESPONSE = {
 } as const;
 
 /** Causes of the rules, and those of what is found in answers and names. */
-type AnyDenyCause = DenyCause | 'answer' | 'tunnel' | 'secret';
+type AnyDenyCause = DenyCause | 'answer' | 'tunnel' | 'secret' | 'quarantine';
 
 const CAUSE_TEXT: Record<AnyDenyCause, string> = {
   'not-listed': 'not on the allow list',
@@ -192,6 +192,7 @@ const CAUSE_TEXT: Record<AnyDenyCause, string> = {
   answer: 'the answer leads to a denied name',
   tunnel: 'the names look like a data channel',
   secret: 'a secret or personal data stands in the name',
+  quarantine: 'this client is in quarantine',
 };
 
 /** A denied query. The extended error says why, which rule, and whom to ask (RFC 8914 code 15). */

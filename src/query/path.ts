@@ -236,6 +236,15 @@ export class QueryPath {
     if (query.group < 0) return this.#end(query, query.site.outcome('client'));
     const group = groups[query.group];
 
+    const { wallMs } = this.#exit;
+    const apartUntilMs = this.#detector.quarantinedUntilMs(
+      question,
+      query.client,
+      query.clientLength,
+      wallMs,
+    );
+    if (apartUntilMs !== 0 && this.#keepApart(query, group, apartUntilMs)) return;
+
     const variant = variantOf(group.view, query.dnssecOk, query.checkingDisabled);
     const cell = this.#cache.find(question, variant);
     // A cell carries the verdict on its question, for this group and until a rule ends: no other may use it.
@@ -265,23 +274,40 @@ export class QueryPath {
     if (
       cell !== undefined &&
       profile !== 'off' &&
-      group.denyTunnels &&
+      group.tunnelResponse(profile).action !== 'alert' &&
       this.#detector.holds(question, query.client, query.clientLength, this.#exit.wallMs) &&
       this.#forwarding.serveHeld(query, cell, verdict.pool)
     )
       return;
-    const alarm =
-      profile === 'off'
-        ? null
-        : this.#detector.check(question, query.client, query.clientLength, profile, this.#exit.wallMs);
-    if (alarm !== null) {
-      if (group.denyTunnels) return this.#stop(query, group.denial('tunnel'), alarm.evidence);
-      query.evidence = alarm.evidence;
-      query.observedCause = 'tunnel';
+    if (profile !== 'off') {
+      const response = group.tunnelResponse(profile);
+      const { client, clientLength } = query;
+      const alarm = this.#detector.check(question, client, clientLength, profile, response, wallMs);
+      if (alarm !== null) {
+        if (this.#detector.denies(response, wallMs)) {
+          return this.#stop(query, group.denial('tunnel'), alarm.evidence);
+        }
+        query.evidence = alarm.evidence;
+        query.observedCause = 'tunnel';
+      }
     }
 
     this.#counters.columns[At.cacheMisses]++;
     this.#forwarding.forward(query, question, variant, verdict, cell);
+  }
+
+  /** A client in quarantine gets local names and those its group names exactly; true when this query is denied. */
+  #keepApart(query: Query, group: GroupView, untilMs: number): boolean {
+    const verdict = query.site.policy.judge(query.group, this.#question, this.#exit.wallMs);
+    if (verdict.action === 'local' || (verdict.action === 'allow' && verdict.isExact)) return false;
+    // What is denied anyway keeps the reason it has.
+    if (verdict.action === 'deny' && !verdict.observed) return false;
+    const until = new Date(untilMs).toISOString();
+    const evidence = [
+      `This client is in quarantine until ${until}: it gets local names and names of exact rules.`,
+    ];
+    this.#stop(query, group.denial('quarantine'), evidence);
+    return true;
   }
 
   /** A forwarder's clients, and who holds our cookie, are who they say they are. Asked last: most are below the rate. */
@@ -345,7 +371,7 @@ export class QueryPath {
     else columns[At.cacheHitsSuccess]++;
     respondCell(query, cell, ageSeconds, this.#cookie(query));
     const ending = group.ending(verdict);
-    if (isDue && this.#prefetch(query, verdict, cell)) {
+    if (isDue && this.#prefetch(query, group, verdict, cell)) {
       const prefetched = answerTexts(cell, query.questionEnd, this.#secrets, null);
       const detail = this.#audit.renderDetail({ answers: prefetched, upstream: cell.server, prefetch: true });
       this.#exit.finish(query, ending, cell.name, cell.nameLength, detail, true);
@@ -363,7 +389,7 @@ export class QueryPath {
   }
 
   /** Asks anew for the name of a cell that is about to end, under the same conditions as for one that has. */
-  #prefetch(query: Query, verdict: AllowingVerdict, cell: Cell): boolean {
+  #prefetch(query: Query, group: GroupView, verdict: AllowingVerdict, cell: Cell): boolean {
     if (cell.finding !== null || !this.#forwarding.mayPrefetch(cell)) return false;
     const question = this.#question;
     const profile = profileOf(verdict);
@@ -371,7 +397,9 @@ export class QueryPath {
       const { client, clientLength } = query;
       const { wallMs } = this.#exit;
       if (this.#detector.holds(question, client, clientLength, wallMs)) return false;
-      if (this.#detector.check(question, client, clientLength, profile, wallMs) !== null) return false;
+      const response = group.tunnelResponse(profile);
+      if (this.#detector.check(question, client, clientLength, profile, response, wallMs) !== null)
+        return false;
     }
     return this.#forwarding.prefetch(query, question, verdict, cell);
   }

@@ -4,16 +4,22 @@
  */
 import type { AuditLog } from '../audit/index.ts';
 import type { GroupDescription, Policy, Verdict } from '../policy/index.ts';
+import type { DetectorProfile, TunnelResponse } from './contract.ts';
 import { allowEnding, denyEnding, type Ending, endingOf, type OutcomeName } from './outcome.ts';
 
 export interface SiteLimits {
   readonly clientDeadlineMs: number;
   readonly forwarderDeadlineMs: number;
-  /** What alarms of the detector do in groups that enforce; groups that observe only record them. */
-  readonly denyTunnels: boolean;
+  /** What alarms of the detector do, by profile, in groups that say nothing of it. */
+  readonly tunnels: Readonly<Record<'default' | 'strict', Omit<TunnelResponse, 'group' | 'groupKey'>>>;
+  /** Profile of rules that name none. */
+  readonly defaultProfile: DetectorProfile;
   /** Names that give something away are denied in groups that enforce; groups that observe only record it. */
   readonly denySecrets: boolean;
 }
+
+/** What stops a query for what its name says. */
+type ObservedCause = 'tunnel' | 'secret';
 
 /** One group of a site: its endings are made when they are first needed, one for each verdict. */
 export class GroupView {
@@ -21,9 +27,9 @@ export class GroupView {
   /** Stable over reloads for the same group name: part of the cache key. */
   readonly view: number;
   readonly deadlineMs: number;
-  readonly denyTunnels: boolean;
   /** What a name that gives something away meets here; null: nothing but its entry. */
   readonly onSecret: 'deny' | 'observe' | null;
+  readonly #tunnels: Readonly<Record<'default' | 'strict', TunnelResponse>>;
   readonly #audit: AuditLog;
   readonly #byCause = new Map<string, Ending>();
   #lastVerdict: Verdict | null = null;
@@ -35,18 +41,23 @@ export class GroupView {
     this.description = description;
     this.view = view;
     this.deadlineMs = description.forwarder ? limits.forwarderDeadlineMs : limits.clientDeadlineMs;
-    this.denyTunnels = limits.denyTunnels && description.mode === 'enforce';
+    this.#tunnels = tunnelsOf(description, limits);
     this.onSecret = limits.denySecrets ? (description.mode === 'enforce' ? 'deny' : 'observe') : null;
     this.#audit = audit;
   }
 
+  /** What alarms of the detector do here; groups that observe only record them. */
+  tunnelResponse(profile: DetectorProfile): TunnelResponse {
+    return this.#tunnels[profile === 'strict' ? 'strict' : 'default'];
+  }
+
   /** An answered query that would have been stopped for what its name says. */
-  observed(cause: 'tunnel' | 'secret'): Ending {
+  observed(cause: ObservedCause): Ending {
     return this.#kept(`observe ${cause}`, () => allowEnding(this.description.name, null, cause, this.#audit));
   }
 
   /** A query that is stopped for what its name says. */
-  denial(cause: 'tunnel' | 'secret'): Ending {
+  denial(cause: ObservedCause | 'quarantine'): Ending {
     return this.#kept(`deny ${cause}`, () =>
       denyEnding(this.description, cause, null, this.description.answer, this.#audit),
     );
@@ -92,6 +103,28 @@ export class GroupView {
     return denyEnding(this.description, verdict.cause, verdict.rule, verdict.response, this.#audit);
   }
 }
+
+/** What a group says of alarms stands before what the settings say. */
+function tunnelsOf(
+  { name, mode, tunnels }: GroupDescription,
+  { tunnels: general, defaultProfile }: SiteLimits,
+): Readonly<Record<'default' | 'strict', TunnelResponse>> {
+  const of = (profile: 'default' | 'strict'): TunnelResponse => {
+    const own = profile === 'strict' ? (tunnels?.strictAction ?? tunnels?.action) : tunnels?.action;
+    const { action, holdSeconds, namesPerMinute } = general[profile];
+    return {
+      group: name,
+      groupKey: hashOf(name),
+      action: mode === 'observe' ? 'alert' : (own ?? action),
+      holdSeconds: tunnels?.holdSeconds ?? holdSeconds,
+      namesPerMinute: tunnels?.namesPerMinute ?? namesPerMinute,
+    };
+  };
+  return { default: of(defaultProfile === 'strict' ? 'strict' : 'default'), strict: of('strict') };
+}
+
+const hashOf = (text: string): number =>
+  [...text].reduce((hash, letter) => Math.imul(hash ^ letter.charCodeAt(0), 0x01000193), 0x811c9dc5);
 
 export class Site {
   readonly policy: Policy;

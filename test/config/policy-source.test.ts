@@ -47,7 +47,7 @@ sets:
       - name: bad.example
         answer: {a: 192.0.2.1, aaaa: "2001:db8::1"}
 groups:
-  g: {clients: [10.0.0.0/8, "2001:db8::/32"], sets: [base], answer: refused, forwarder: true, contact: c}
+  g: {clients: [10.0.0.0/8, "2001:db8::/32"], sets: [base], answer: refused, forwarder: true, contact: c, tunnels: {action: throttle, strictAction: quarantine, hold: 1h, namesPerMinute: 2}}
   h: {clients: [10.1.0.0/16], mode: observe}
 `);
   const [bare, full, shared, chosen, unsafe, denied] = source.sets[0].rules;
@@ -122,6 +122,7 @@ groups:
         answer: { kind: 'refused' },
         forwarder: true,
         contact: 'c',
+        tunnels: { action: 'throttle', strictAction: 'quarantine', holdSeconds: 3600, namesPerMinute: 2 },
       },
       {
         name: 'h',
@@ -131,6 +132,7 @@ groups:
         answer: { kind: 'nxdomain' },
         forwarder: false,
         contact: null,
+        tunnels: null,
       },
     ]);
   });

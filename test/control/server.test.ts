@@ -44,6 +44,7 @@ const room = {
   state: (): unknown => ({ version: '0.1.0', groups: ['<script>alert(1)</script>'] }),
   reload: async (): Promise<ReloadResult> => RELOADED,
   verdicts: (): readonly unknown[] => [],
+  events: (): readonly unknown[] => [{ event: 'new-destination', domain: 'example.com' }],
   release: ((question) => ({ ok: true, answer: question })) as ControlRoom['release'],
   explain: ((question) => ({ ok: true, answer: question })) as ControlRoom['explain'],
   metrics: async () => ({
@@ -162,6 +163,14 @@ describe('the control server', () => {
     room.verdicts = () => [{ zone: 'evil.test', state: 'held' }];
     const { status, body } = await ask('/api/verdicts');
     expect([status, JSON.parse(body)]).toEqual([200, { verdicts: [{ zone: 'evil.test', state: 'held' }] }]);
+  });
+
+  test('lists events as they are', async () => {
+    const { status, body } = await ask('/api/events');
+    expect([status, JSON.parse(body)]).toEqual([
+      200,
+      { events: [{ event: 'new-destination', domain: 'example.com' }] },
+    ]);
   });
 
   test('hands on what is to be released', async () => {

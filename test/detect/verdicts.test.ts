@@ -18,6 +18,8 @@ beforeEach(() => {
   verdicts = new Verdicts(memory, SEED, (block) => told.push(block));
 });
 
+const OF_GROUP = { group: 'staff', action: 'block' as const, left: { queries: 3, octets: 40 } };
+
 const questionOf = (name: string): Question => new Question(SEED).set(nameOctets(name), Rrtype.TXT);
 const octetsOf = (client: string): Uint8Array => Uint8Array.from(client.split('.'), Number);
 const isHeld = (name: string, client: string, nowMs = START + 2000): boolean =>
@@ -34,7 +36,7 @@ function stop(client: string, name = HELD, nowMs = START): Verdict {
     firstSeenMs: nowMs,
     decidedAtMs: nowMs,
   };
-  verdicts.note({ verdict, zone: alarm.zone, client });
+  verdicts.note({ ...OF_GROUP, verdict, zone: alarm.zone, client });
   return verdict;
 }
 
@@ -53,7 +55,7 @@ function decide(scope: 'domain' | 'client', zone: string, client: string): void 
     evidence: ['Counted.'],
   };
   fast.apply(verdict, zone);
-  verdicts.note({ verdict, zone, client });
+  verdicts.note({ ...OF_GROUP, verdict, zone, client });
 }
 
 describe('the list', () => {
@@ -77,7 +79,7 @@ describe('the list', () => {
 
   test('takes what two threads tell at once as one verdict, and a later one as new', () => {
     const verdict = stop('192.0.2.7');
-    const found = { zone: 'evil.test', client: '192.0.2.7' };
+    const found = { ...OF_GROUP, zone: 'evil.test', client: '192.0.2.7' };
     expect(verdicts.note({ ...found, verdict: { ...verdict, decidedAtMs: START + 5 } })).toBe(false);
     expect(verdicts.note({ ...found, verdict: { ...verdict, decidedAtMs: START + 2 * DAY_MS } })).toBe(true);
     expect(verdicts.list(START)).toHaveLength(1);
@@ -87,6 +89,7 @@ describe('the list', () => {
     const verdict = stop('192.0.2.7');
     for (let i = 0; i < 1500; i++)
       verdicts.note({
+        ...OF_GROUP,
         verdict: { ...verdict, clientA: i, clientB: i },
         zone: `z${i}.test`,
         client: '192.0.2.8',

@@ -143,11 +143,18 @@ export class Serving {
         reject(new Error(`ended with ${code} before it served: ${stderr}`));
       });
     });
-    return new Serving(directory, child, greeting);
+    const serving = new Serving(directory, child, greeting);
+    serving.stderr = stderr;
+    return serving;
   }
 
   /** Every entry of every segment, in the order of their times: several workers write at once. */
   entries(): Record<string, unknown>[] {
+    return this.records().filter((entry) => 'via' in entry);
+  }
+
+  /** The same with the records of the log about itself. */
+  records(): Record<string, unknown>[] {
     const audit = join(this.directory, 'audit');
     return readdirSync(audit)
       .filter((file) => file.endsWith('.ndjson'))
@@ -155,7 +162,7 @@ export class Serving {
       .flatMap((file) => readFileSync(join(audit, file), 'utf8').split('\n'))
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as Record<string, unknown>)
-      .filter((entry) => 'via' in entry)
+      .filter((record) => 'up' in record)
       .sort((one, other) => String(one['time']).localeCompare(String(other['time'])));
   }
 

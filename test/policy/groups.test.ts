@@ -115,6 +115,7 @@ describe('groupOf', () => {
             answer: { kind: 'nxdomain' as const },
             forwarder: false,
             contact: null,
+            tunnels: null,
             clients: [{ address: Uint8Array.from(octets), prefixLength: length }],
           }));
           const policy = openPolicy(

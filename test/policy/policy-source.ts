@@ -66,6 +66,7 @@ export function policySource(text: PolicyText): PolicySource {
       answer: group.answer ?? { kind: 'nxdomain' },
       forwarder: group.forwarder ?? false,
       contact: group.contact ?? null,
+      tunnels: null,
       clients: (group.clients ?? []).map(prefixOf),
     })),
     local: (text.local ?? []).map(({ zone, groups: names, records }): LocalZoneSource => {

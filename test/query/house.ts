@@ -462,7 +462,11 @@ export class House {
       const limits = {
         clientDeadlineMs: this.#limits.clientDeadlineMs,
         forwarderDeadlineMs: 1800,
-        denyTunnels: true,
+        tunnels: {
+          default: { action: 'block' as const, holdSeconds: 86_400, namesPerMinute: 6 },
+          strict: { action: 'block' as const, holdSeconds: 86_400, namesPerMinute: 6 },
+        },
+        defaultProfile: 'default' as const,
         denySecrets: this.#denySecrets,
       };
       return new Site(compiled.policy, viewOf, limits, this.audit);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createFastPath } from '../../src/detect/index.ts';
 import { At } from '../../src/metrics/index.ts';
-import type { Detector } from '../../src/query/index.ts';
+import { type Detector, NO_DETECTOR } from '../../src/query/index.ts';
 import { House, queryOctets } from './house.ts';
 
 const POLICY = `
@@ -126,10 +126,9 @@ describe('a name with a secret', () => {
   test('is redacted in the evidence of the detector', async () => {
     const fast = createFastPath({ seed: 0x5a11, nameText: () => '(redacted)' });
     const detector: Detector = {
-      check: (question, client, length, _profile, nowMs) =>
+      ...NO_DETECTOR,
+      check: (question, client, length, _profile, _response, nowMs) =>
         fast.check(question, client, length, nowMs, 'default'),
-      observe: () => undefined,
-      holds: () => false,
     };
     const house = new House(POLICY, { detector });
     house.ask(`${'q7x3k9vz2m5w8c1r4t6y0p'.repeat(2)}.${KEY}.c2.example.com`);
