@@ -74,6 +74,7 @@ const LONG_FILES: Readonly<Record<string, string>> = {
   'audit/ledger.ts': 'one file format, written',
   'audit/verify-worker.ts': 'one list of everything that can be wrong with a segment',
   'config/settings.ts': 'one table of settings',
+  'detect/fast-path.ts': 'one query judged, and what may hold its client and zone',
   'listen/http/http2-connection.ts': 'one state machine (RFC 9113)',
   'main.ts': 'joins all rooms, in the order in which they start',
   'query/forwarding.ts': 'one flight from asking to answering',

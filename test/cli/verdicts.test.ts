@@ -75,6 +75,10 @@ test('a verdict in words', async () => {
     client: '192.0.2.7',
     zone: 'evil.test',
     rule: 'name',
+    action: 'block',
+    group: 'staff',
+    queriesBefore: 2,
+    octetsBefore: 31,
     state: 'held',
     bits: 166,
     limitBits: 150,
@@ -88,8 +92,11 @@ test('a verdict in words', async () => {
   expect(asked).toEqual(['GET /api/verdicts ']);
   expect(ran.stdout.split('\n')).toEqual([
     'held      192.0.2.7 → evil.test  name: 166 bits of 150',
-    '          since 2026-11-21T11:00:00.000Z, until 2026-11-22T11:00:00.000Z',
+    '          its names are denied, by what group staff says of tunnels',
+    '          since 2026-11-21T11:00:00.000Z, until 2026-11-22T11:00:00.000Z; 2 names of 31 octets had left before',
     '          The name says much.',
+    "          its queries  sallyport audit query --name '+.evil.test' --client 192.0.2.7 --since 2026-11-21T10:00:00.000Z",
+    '          to end it    sallyport release --client 192.0.2.7 --zone evil.test',
     '',
   ]);
 });
