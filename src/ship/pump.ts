@@ -6,10 +6,18 @@
  *      ▲                │ failed
  *      └── rewind ◀─────┘ wait, twice as long each time
  */
-import { type AuditRecord, jsonText, logId, type Place, readCursor, writeCursor } from '../audit/index.ts';
+import {
+  type AuditRecord,
+  jsonText,
+  logId,
+  type Place,
+  readCursor,
+  readSegmentName,
+  writeCursor,
+} from '../audit/index.ts';
 import { BATCH_OCTETS, BATCH_RECORDS, failureText, Refused, type ShipRecord, type Sink } from './contract.ts';
 import { type Backlog, backlogOf, type LogState } from './spool.ts';
-import { type Item, WorkerTail } from './tail.ts';
+import { type Item, startOf, WorkerTail } from './tail.ts';
 
 const POLL_MS = 200;
 const BACKOFF_MS = 250;
@@ -69,7 +77,9 @@ export class Pump {
   /** Names of the logs, by worker. */
   readonly #logs = new Map<number, string>();
   /** Behind what is acknowledged. */
-  readonly #acked = new Map<number, Place | null>();
+  readonly #acked = new Map<number, Place>();
+  /** Workers whose oldest record is being looked for. */
+  readonly #found = new Map<number, Promise<void>>();
   #sink: Sink | null = null;
   #backlog: Backlog = { records: 0, octets: 0, holds: new Map(), overflows: false };
   /** Time of the oldest record that waits, milliseconds since 1970; null when none is known. */
@@ -111,7 +121,9 @@ export class Pump {
 
   /** Takes up what the log looks like now: new workers, what waits, which segments are kept for it. */
   note(state: LogState): void {
-    for (const { worker } of state.names) if (!this.#tails.has(worker)) this.#addWorker(worker, null);
+    for (const { worker } of state.names) {
+      if (!this.#tails.has(worker) && !this.#found.has(worker)) this.#found.set(worker, this.#find(worker));
+    }
     const before = this.#backlog;
     this.#backlog = backlogOf(state, this.#acked, this.#options.spool);
     if (JSON.stringify([...before.holds]) !== JSON.stringify([...this.#backlog.holds]))
@@ -137,8 +149,25 @@ export class Pump {
     };
   }
 
-  #addWorker(worker: number, place: Place | null): void {
+  /** A worker that is new begins with its oldest record; from then on none of them may be missing. */
+  async #find(worker: number): Promise<void> {
+    try {
+      const place = await startOf(this.#options.directory, worker);
+      if (place === null) return;
+      this.#addWorker(worker, place);
+      this.#saveCursor();
+    } catch {
+      // Its segment went away or cannot be read yet: the next look finds it.
+    } finally {
+      this.#found.delete(worker);
+    }
+  }
+
+  #addWorker(worker: number, place: Place): void {
     this.#acked.set(worker, place);
+    // Until the next look says how much waits.
+    const number = readSegmentName(place.file)?.number ?? 0;
+    this.#backlog = { ...this.#backlog, holds: new Map([...this.#backlog.holds, [worker, number]]) };
     this.#tails.set(worker, new WorkerTail(this.#options.directory, worker, place));
   }
 
@@ -200,6 +229,7 @@ export class Pump {
 
   /** What is next, of all workers. */
   async #gather(): Promise<{ worker: number; item: Item }[]> {
+    await Promise.all(this.#found.values());
     const items: { worker: number; item: Item }[] = [];
     let octets = 0;
     for (const [worker, tail] of this.#tails) {
@@ -295,7 +325,7 @@ export class Pump {
     this.#sink?.close();
     this.#sink = null;
     this.#unsettled = null;
-    for (const [worker, tail] of this.#tails) tail.rewind(this.#acked.get(worker) ?? null);
+    for (const [worker, tail] of this.#tails) tail.rewind(this.#acked.get(worker) ?? tail.place);
     const isNews = this.#trouble === null;
     this.#trouble = { why, sinceMs: this.#trouble?.sinceMs ?? Date.now() };
     if (isNews) this.#options.onState(why);
@@ -308,9 +338,8 @@ export class Pump {
   }
 
   #saveCursor(): void {
-    const places = new Map([...this.#acked].filter((entry): entry is [number, Place] => entry[1] !== null));
     try {
-      writeCursor(this.#options.directory, this.name, { places, holds: this.#backlog.holds });
+      writeCursor(this.#options.directory, this.name, { places: this.#acked, holds: this.#backlog.holds });
       this.#cursorIsOld = false;
     } catch (error) {
       // The disk is full or the directory gone: what was shipped since the last one is shipped again after a crash.

@@ -87,7 +87,7 @@ export function backlogOf(
   return { records, octets, holds, overflows };
 }
 
-const LAST_SEQ = /(?:^|\n)\{(?:"type":"[a-z]+",)?"seq":(\d+)/g;
+const LAST_SEQ = /(?:^|\n)\{(?:"type":"[a-z-]+",)?"seq":(\d+)/g;
 const HEADER_SEQ = /^\{"type":"segment"[^\n]*?"seq":(\d+)/;
 
 /** Number of the newest record of a segment, from its end; null when that does not say. */

@@ -49,14 +49,14 @@ const ownNames = (directory: string, worker: number): SegmentName[] => {
 export class WorkerTail {
   readonly worker: number;
   readonly #directory: string;
-  /** Behind the last item that was handed out; null: before the oldest record there is. */
-  #place: Place | null;
+  /** Behind the last item that was handed out. */
+  #place: Place;
   #segment: SegmentName | null = null;
   #source: SegmentSource | null = null;
   /** Octets read whose line has no end yet, and where they begin. */
   #rest: Buffer = Buffer.alloc(0);
   #restAt = 0;
-  /** Number of the last record read; null: the first header says. */
+  /** Number of the last record read; null: the log began anew, and its header says. */
   #seq: number | null;
   #items: Item[] = [];
   #itemOctets = 0;
@@ -65,21 +65,21 @@ export class WorkerTail {
   /** The place whose segment was read again from its beginning because something did not fit. */
   #lookedAgainAt: Place | null = null;
 
-  constructor(directory: string, worker: number, place: Place | null) {
+  constructor(directory: string, worker: number, place: Place) {
     this.#directory = directory;
     this.worker = worker;
     this.#place = place;
-    this.#seq = place?.seq ?? null;
+    this.#seq = place.seq;
   }
 
-  get place(): Place | null {
+  get place(): Place {
     return this.#place;
   }
 
   /** Goes back: what was handed out since is handed out again. */
-  rewind(place: Place | null): void {
+  rewind(place: Place): void {
     this.#place = place;
-    this.#seq = place?.seq ?? null;
+    this.#seq = place.seq;
     this.#forget();
   }
 
@@ -151,11 +151,11 @@ export class WorkerTail {
   #open(): boolean {
     const names = ownNames(this.#directory, this.worker);
     const place = this.#place;
-    const number = place === null ? 0 : (readSegmentName(place.file)?.number ?? 0);
+    const number = readSegmentName(place.file)?.number ?? 0;
     const name = names.find((one) => one.number >= number) ?? names[0];
     if (name === undefined) return false;
-    const isSame = place !== null && plainName(name.file) === place.file;
-    if (!isSame && place !== null && name.number <= number) {
+    const isSame = plainName(name.file) === place.file;
+    if (!isSame && name.number <= number) {
       // The segments were moved away and the log began anew: its numbers say nothing about the old ones.
       this.#seq = null;
     }
@@ -233,11 +233,11 @@ export class WorkerTail {
   #takeHeader(first: number): void {
     const file = plainName(this.#segment!.file);
     // Of the segment of the place the records up to it are skipped.
-    if (file === this.#place?.file && this.#seq !== null) return;
+    if (file === this.#place.file && this.#seq !== null) return;
     while ((this.#items.at(-1)?.place.seq ?? 0) >= first) this.#itemOctets -= this.#items.pop()!.line.length;
     for (const mark of this.#marks) mark.count = Math.min(mark.count, this.#items.length);
-    const last = this.#items.at(-1)?.place.seq ?? this.#place?.seq ?? null;
-    if (last !== null && this.#seq !== null && first > last + 1) {
+    const last = this.#items.at(-1)?.place.seq ?? this.#place.seq;
+    if (this.#seq !== null && first > last + 1) {
       this.#push({ file, octet: 0, seq: first - 1 }, null, '', { from: last + 1, to: first - 1, why: GONE });
     }
     this.#seq = first - 1;
@@ -255,13 +255,35 @@ export class WorkerTail {
 
   /** The segment of the place is being read from its beginning: what does not fit now is lost. */
   get #isSecondLook(): boolean {
-    return this.#place === null || this.#lookedAgainAt === this.#place;
+    return this.#lookedAgainAt === this.#place;
   }
 
   #lookAgain(): false {
     this.rewind(this.#place);
     this.#lookedAgainAt = this.#place;
     return false;
+  }
+}
+
+/** The place before the oldest record of a worker; null while no segment has a whole header. */
+export async function startOf(directory: string, worker: number): Promise<Place | null> {
+  const [name] = ownNames(directory, worker);
+  if (name === undefined) return null;
+  const source = openSource(directory, name, 0);
+  let octets: Buffer = Buffer.alloc(0);
+  try {
+    for (;;) {
+      const end = octets.indexOf(NEWLINE);
+      if (end >= 0) {
+        const seq = headerSeq(octets.toString('latin1', 0, end));
+        return seq === null ? null : { file: plainName(name.file), octet: 0, seq };
+      }
+      const piece = await source.next();
+      if (piece === null || piece.length === 0) return null;
+      octets = Buffer.concat([octets, piece]);
+    }
+  } finally {
+    source.close();
   }
 }
 
@@ -291,7 +313,7 @@ export async function endOf(directory: string, worker: number): Promise<Place | 
   }
 }
 
-const SEQ = /^\{(?:"type":"[a-z]+",)?"seq":(\d+)/;
+const SEQ = /^\{(?:"type":"[a-z-]+",)?"seq":(\d+)/;
 const seqOf = (beginning: string): number | null => {
   const found = SEQ.exec(beginning);
   return found === null ? null : Number(found[1]);
