@@ -394,6 +394,7 @@ export class Service {
     return {
       ...settings,
       listen: {
+        ...listen,
         addresses: bound(listen.addresses, 'udp'),
         tls: { ...listen.tls, addresses: bound(listen.tls.addresses, 'dot') },
         https: { ...listen.https, addresses: bound(listen.https.addresses, 'doh') },

@@ -22,6 +22,8 @@ export interface StreamListenerRequest {
   /** 48 octets, the same in all threads: a session begun with one resumes with another. */
   readonly ticketKeys: Uint8Array;
   readonly limits: ConnectionLimits;
+  /** Load balancers whose TCP and DoT connections begin with a PROXY header. */
+  readonly isProxy: (address: string) => boolean;
   readonly onMessage: MessageHandler;
   readonly onBatchEnd: () => void;
   readonly onError: (error: Error) => void;
@@ -81,8 +83,8 @@ function memberOf(prefixes: readonly string[]): (address: string) => boolean {
 }
 
 function common(request: StreamListenerRequest, address: string, port: number): StreamListenerOptions {
-  const { reusePort, limits, onMessage, onBatchEnd, onError } = request;
-  return { address, port, reusePort, limits, onMessage, onBatchEnd, onError };
+  const { reusePort, limits, isProxy, onMessage, onBatchEnd, onError } = request;
+  return { address, port, reusePort, limits, isProxy, onMessage, onBatchEnd, onError };
 }
 
 function secure(

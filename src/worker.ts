@@ -20,7 +20,7 @@ import type { Certificates } from './certificates.ts';
 import { ThreadDetector } from './detection.ts';
 import { ConnectionLimits, connectionsWithin, DEFAULT_LIMITS, type Listener } from './listen/index.ts';
 import { At, type Counters, openCounters, publishLag } from './metrics/index.ts';
-import { addressOctets, type DatagramSocket, type Engine, openEngine } from './net/index.ts';
+import { addressOctets, type DatagramSocket, type Engine, openEngine, PrefixSet } from './net/index.ts';
 import { type CompiledPolicy, openPolicy, type Policy, type TunnelAction } from './policy/index.ts';
 import { poolOptions } from './pools.ts';
 import { Publisher } from './publishing.ts';
@@ -67,6 +67,7 @@ class DataThread {
   readonly #clientTexts: ClientTexts;
   readonly #clients: ClientPrivacy;
   readonly #secrets: NameWatch;
+  readonly #proxies: PrefixSet;
   readonly #views = new Map<string, number>();
   readonly #cache: ResponseCache;
   #audit!: AuditLog;
@@ -82,6 +83,7 @@ class DataThread {
     this.#start = start;
     this.#counters = openCounters(start.counters);
     const { detect } = start;
+    this.#proxies = new PrefixSet(start.settings.listen.proxyProtocolFrom);
     this.#clients = clientPrivacy(start.settings, (why) =>
       this.#log(
         'error',
@@ -157,6 +159,7 @@ class DataThread {
       clock: { nowMs: () => performance.now(), wallMs: () => Date.now() },
       limits: this.#limits(),
       rateLimit: this.#rateLimit(),
+      proxies: this.#proxies.isEmpty ? null : this.#proxies,
       hashSeed: compiled.hashSeed,
       cookieSecret,
       onBug: (error) => this.#noteBug(error),
@@ -219,6 +222,7 @@ class DataThread {
       certificates,
       ticketKeys,
       limits,
+      isProxy: (address) => this.#proxies.hasText(address),
       onMessage: (message) => this.#path.takeMessage(message),
       onBatchEnd: () => this.#path.endTurn(),
       onError: (error) => this.#log('error', { err: error.message }, 'a stream listener failed'),
@@ -370,6 +374,7 @@ class DataThread {
 
   /** Whether connections from this address speak for many clients. */
   #isForwarder(address: string): boolean {
+    if (this.#proxies.hasText(address)) return true;
     const octets = addressOctets(address.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.)/i, ''));
     if (octets === null || this.#policy === null) return false;
     const group = this.#policy.groupOf(octets, octets.length);

@@ -92,6 +92,10 @@ const Listen = z
           'Name of this resolver in its certificate. Announced to clients together with the encrypted listeners (DDR, RFC 9462); without it nothing is announced.',
       })
       .optional(),
+    proxyProtocolFrom: z.array(prefix).default([]).meta({
+      description:
+        'Addresses and prefixes of load balancers that put a PROXY header of version 2 before every datagram and at the start of every TCP and DoT connection (dnsdist: useProxyProtocol). From these it must be there, and the client it names is the one that is judged, limited and recorded; from all others it is not understood.',
+    }),
     tls: TlsListener.superRefine(needCertificate)
       .prefault({})
       .meta({ description: 'DNS over TLS (RFC 7858).' }),

@@ -104,6 +104,8 @@ export interface StreamListenerOptions {
   /** Bounds and message slots, one object for all listeners of a thread. */
   readonly limits: ConnectionLimits;
   readonly onMessage: MessageHandler;
+  /** Peers (addresses as Node writes them) whose TCP and DoT connections begin with a PROXY header; absent: none. */
+  readonly isProxy?: (address: string) => boolean;
   /**
    * A batch has been handed over: what came with one read when it was much, else what came from all connections in one
    * turn of the event loop.

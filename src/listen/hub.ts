@@ -21,6 +21,7 @@ export class Hub {
   readonly transport: StreamTransport;
   readonly limits: ConnectionLimits;
   readonly onMessage: MessageHandler;
+  readonly isProxy: (address: string) => boolean;
   readonly #onBatchEnd: () => void;
   readonly counters: ListenerCounters = {
     open: 0,
@@ -55,6 +56,7 @@ export class Hub {
     this.transport = transport;
     this.limits = options.limits;
     this.onMessage = options.onMessage;
+    this.isProxy = options.isProxy ?? (() => false);
     this.#onBatchEnd = options.onBatchEnd;
   }
 

@@ -5,6 +5,7 @@
  * free; the kernel's window then tells the client to wait. Answers leave in the order they become known.
  */
 import type { Socket } from 'node:net';
+import { INCOMPLETE, MALFORMED, ProxyHeader } from '../wire/index.ts';
 import { type BinaryAddress, readAddress } from './address.ts';
 import type { CloseReason, StreamTransport } from './contract.ts';
 import { FrameReader, NO_MESSAGE, TOO_SHORT } from './frames.ts';
@@ -17,14 +18,15 @@ import { Output } from './output.ts';
 /** Messages handed over in one turn of the event loop; the rest waits, so that others have their turn. */
 const MESSAGES_PER_TURN = 400;
 
+const NOTHING = new Uint8Array(0);
 const UNKNOWN: BinaryAddress = { octets: new Uint8Array(16), length: 4 };
 
 export class StreamConnection implements Origin, Tracked, Waiter, Closable {
   readonly transport: StreamTransport;
   readonly address: string;
-  readonly peer: Uint8Array;
-  readonly peerLength: 4 | 16;
-  readonly peerPort: number;
+  peer: Uint8Array;
+  peerLength: 4 | 16;
+  peerPort: number;
   readonly clientName: string;
   readonly #socket: Socket;
   readonly #hub: Hub;
@@ -44,6 +46,8 @@ export class StreamConnection implements Origin, Tracked, Waiter, Closable {
   #finishingMs = 0;
   #reason: CloseReason | null = null;
   #gone = false;
+  /** What is here of the PROXY header that a load balancer begins with; null when none is awaited. */
+  #preface: Uint8Array | null = null;
 
   constructor(socket: Socket, hub: Hub, clientName = '') {
     const { limits } = hub;
@@ -58,6 +62,10 @@ export class StreamConnection implements Origin, Tracked, Waiter, Closable {
     this.#hub = hub;
     this.#output = new Output(socket, limits, this.#onProgress);
     this.#openedMs = this.#lastActiveMs = limits.now();
+    if (hub.isProxy(this.address)) {
+      this.#preface = NOTHING;
+      this.#begunMs = this.#openedMs;
+    }
     takeIn(socket, this.#onData);
     socket.on('end', this.#onEnd);
     socket.on('error', ignore);
@@ -143,7 +151,13 @@ export class StreamConnection implements Origin, Tracked, Waiter, Closable {
 
   readonly #onData = (octets: Buffer, length: number): void => {
     if (this.#finishing !== null) return;
-    this.#reader.push(octets, length);
+    if (this.#preface === null) {
+      this.#reader.push(octets, length);
+    } else {
+      const rest = this.#takePreface(this.#preface, octets.subarray(0, length));
+      if (rest === null) return;
+      this.#reader.push(rest, rest.length);
+    }
     this.#advance();
     this.#reader.keep();
   };
@@ -163,6 +177,34 @@ export class StreamConnection implements Origin, Tracked, Waiter, Closable {
     }
     // The limits stopped us, or our turn is over.
     if (this.#mayRead()) this.#readOn();
+  }
+
+  /**
+   * Reads the PROXY header from what was here and what came: once whole, the connection is that of the client it names.
+   * Returns what stands behind it; null when there is more to come, or nothing any more.
+   */
+  #takePreface(before: Uint8Array, come: Uint8Array): Uint8Array | null {
+    const octets = new Uint8Array(before.length + come.length);
+    octets.set(before);
+    octets.set(come, before.length);
+    const header = new ProxyHeader();
+    const length = header.read(octets, octets.length);
+    if (length === INCOMPLETE) {
+      this.#preface = octets;
+      return null;
+    }
+    if (length === MALFORMED) {
+      this.shut('malformed');
+      return null;
+    }
+    this.#preface = null;
+    this.#begunMs = 0;
+    if (header.addressLength > 0) {
+      this.peer = header.address;
+      this.peerLength = header.addressLength === 4 ? 4 : 16;
+      this.peerPort = header.port;
+    }
+    return octets.subarray(length);
   }
 
   /** Hands over until there is no whole message, or `#paused`. Returns `handed` and what it added. */

@@ -183,6 +183,13 @@ export const PLAIN = [
   ],
   ['streamOpen', 'gauge', 'stream_open', {}, 'Connections of clients that are open.'],
   ['inFlight', 'gauge', 'in_flight', {}, 'Queries taken up and not yet answered.'],
+  [
+    'proxyFaults',
+    'counter',
+    'proxy_faults_total',
+    {},
+    'Datagrams of load balancers without a PROXY header that could be read: dropped.',
+  ],
   ['truncated', 'counter', 'truncated_total', {}, 'Responses sent with TC, to be asked for again over TCP.'],
   [
     'prefetches',

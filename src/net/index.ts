@@ -5,6 +5,7 @@ import { openPortable } from './portable.ts';
 
 export { addressOctets, addressText } from './address.ts';
 export * from './datagram.ts';
+export { PrefixSet } from './prefixes.ts';
 
 /** An engine, and for the log why it is the portable one; null when it is native. */
 export interface OpenedEngine {

@@ -13,9 +13,9 @@ import type { AuditLog } from '../audit/index.ts';
 import { type Cell, type ResponseCache, variantOf } from '../cache/index.ts';
 import type { StreamMessage } from '../listen/contract.ts';
 import { At, type Counters } from '../metrics/index.ts';
-import type { Datagram, DatagramSocket } from '../net/index.ts';
+import type { Datagram, DatagramSocket, PrefixSet } from '../net/index.ts';
 import type { Verdict } from '../policy/index.ts';
-import { HEADER_LENGTH, isResponse, Question, Rrtype } from '../wire/index.ts';
+import { HEADER_LENGTH, isResponse, ProxyHeader, Question, Rrtype } from '../wire/index.ts';
 import { AliasJudge } from './alias.ts';
 import type { TtlBounds } from './clamp.ts';
 import type { Clock, Detector, DetectorProfile, Finding, PathUpstreams, SecretWatch } from './contract.ts';
@@ -64,6 +64,8 @@ export interface PathOptions {
   readonly secrets: SecretWatch;
   readonly clock: Clock;
   readonly limits: PathLimits;
+  /** Load balancers that put a PROXY header before every datagram; null when there are none. */
+  readonly proxies: PrefixSet | null;
   /** Limits responses over UDP; null for no limit. */
   readonly rateLimit: RateLimit | null;
   /** Seed of all hashes over names and addresses, the same in all threads. */
@@ -102,6 +104,9 @@ export class QueryPath {
   readonly #aliases: AliasJudge;
   readonly #forwarding: Forwarding;
   readonly #cookies: Cookies;
+  /** Load balancers whose datagrams have a PROXY header; null when there are none. */
+  readonly #proxies: PrefixSet | null;
+  readonly #proxyHeader = new ProxyHeader();
   #nowMs = 0;
   #isEndDue = false;
 
@@ -116,6 +121,7 @@ export class QueryPath {
     this.#clock = options.clock;
     this.#onBug = options.onBug;
     this.#rateLimit = options.rateLimit;
+    this.#proxies = options.proxies;
     this.#question = new Question(options.hashSeed);
     this.#reader = new QuestionReader(options.limits.udpSize);
     this.#cookies = new Cookies(options.cookieSecret);
@@ -138,6 +144,7 @@ export class QueryPath {
 
   openIntake(): Intake {
     const queries: Query[] = [];
+    const proxies = this.#proxies;
     const intake: Intake = {
       socket: null,
       onBatch: (datagrams, count) => {
@@ -146,6 +153,12 @@ export class QueryPath {
         const nowMs = this.#beginTurn();
         for (let i = 0; i < count; i++) {
           const datagram = datagrams[i];
+          // From a load balancer the header must be there: without it nobody knows whose query this is.
+          const isBehind = proxies?.has(datagram.peer, datagram.peerLength) === true;
+          if (isBehind && !this.#unwrap(datagram)) {
+            socket.release(datagram);
+            continue;
+          }
           if (isNoQuery(datagram.octets, datagram.length) || isReflector(datagram.peerPort)) {
             socket.release(datagram);
             continue;
@@ -156,6 +169,10 @@ export class QueryPath {
             queries[datagram.slot] = query;
           }
           query.fromDatagram(socket, datagram, this.#site, nowMs);
+          if (isBehind && this.#proxyHeader.addressLength > 0) {
+            const { address, addressLength, port } = this.#proxyHeader;
+            query.speakFor(address, addressLength, port);
+          }
           this.#take(query, datagram.truncated);
         }
         const lacking = FREE_SLOTS_MIN - socket.freeSlots;
@@ -164,6 +181,19 @@ export class QueryPath {
       },
     };
     return intake;
+  }
+
+  /** Reads the PROXY header of a datagram and takes it off; false when there is none to be read. */
+  #unwrap(datagram: Datagram): boolean {
+    const { octets, length } = datagram;
+    const headerLength = this.#proxyHeader.read(octets, length);
+    if (headerLength <= 0) {
+      this.#counters.columns[At.proxyFaults]++;
+      return false;
+    }
+    octets.copyWithin(0, headerLength, length);
+    datagram.length = length - headerLength;
+    return true;
   }
 
   /** A message of a stream; `endTurn` follows when all that came with it were handed over. */

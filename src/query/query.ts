@@ -87,6 +87,9 @@ export class Query {
   /** The next query that waits for the same reply. */
   nextInFlight: Query | null = null;
 
+  /** Room for the address of a client behind a load balancer; made with the first. */
+  #inner: Uint8Array | null = null;
+
   constructor(site: Site) {
     this.site = site;
     this.octets = NOTHING;
@@ -102,6 +105,16 @@ export class Query {
     this.client = datagram.peer;
     this.clientLength = datagram.peerLength;
     this.clientPort = datagram.peerPort;
+  }
+
+  /** The client that a load balancer speaks for: judged, limited and recorded in its place. The address is copied. */
+  speakFor(address: Uint8Array, length: number, port: number): void {
+    const inner = this.#inner ?? new Uint8Array(16);
+    this.#inner = inner;
+    for (let i = 0; i < length; i++) inner[i] = address[i];
+    this.client = inner;
+    this.clientLength = length;
+    this.clientPort = port;
   }
 
   fromStream(message: StreamMessage, site: Site, nowMs: number): void {

@@ -4,6 +4,7 @@ export * from './edns.ts';
 export * from './header.ts';
 export * from './name.ts';
 export * from './octets.ts';
+export * from './proxy-header.ts';
 export * from './question.ts';
 export * from './rdata-octets.ts';
 export * from './rdata-text.ts';

@@ -193,6 +193,54 @@ newServer({address="127.0.0.1:${target}", checkInterval=1${more()}})
     await seenBy(over, 'a.root-servers.net');
   });
 
+  test.runIf(has['dnsdist']).each([
+    { over: 'udp', more: '' },
+    { over: 'tcp', more: ', tcpOnly=true, maxInFlight=10' },
+    { over: 'dot', more: ', tls="openssl", subjectName="localhost", validateCertificates=false' },
+  ])('dnsdist says over $over which client asks, and no client can', async ({ over, more }) => {
+    const own = await Serving.start({
+      policy: POLICY.replace('127.0.0.0/8', '127.0.0.0/29'),
+      upstream: `127.0.0.1:${upstream.port}`,
+      settings: `
+listen:
+  proxyProtocolFrom: [127.0.0.1]
+  tls: {addresses: ['127.0.0.1:0'], dev: true}
+`,
+    });
+    try {
+      const encrypted = Number(/127\.0\.0\.1:(\d+) \(dot\)/.exec(own.greeting)?.[1]);
+      const port = await forwarder(
+        'dnsdist.conf',
+        (listen) => `
+setLocal("127.0.0.1:${listen}")
+setSecurityPollSuffix("")
+setACL("127.0.0.0/8")
+newServer({address="127.0.0.1:${over === 'dot' ? encrypted : own.port}", useProxyProtocol=true, checkInterval=1${more}})
+`,
+        (path) => ['dnsdist', '--supervised', '--disable-syslog', '-C', path],
+      );
+      const from = (source: string) =>
+        run('dig', [
+          '@127.0.0.1',
+          '-p',
+          String(port),
+          '-b',
+          source,
+          '+tries=2',
+          '+timeout=5',
+          'www.example.com',
+        ]);
+      expect((await from('127.0.0.7')).stdout).toContain('192.0.2.10');
+      expect((await from('127.0.0.9')).stdout).toContain('status: REFUSED');
+      const entries = own.entries().filter(({ qname }) => qname === 'www.example.com');
+      const seen = entries.map(({ client, via, rcode }) => `${client} ${via} ${rcode}`);
+      expect(seen).toContain(`127.0.0.7 ${over} NOERROR`);
+      expect(seen).toContain(`127.0.0.9 ${over} REFUSED`);
+    } finally {
+      await own.stop();
+    }
+  });
+
   test.each([
     { what: 'no EDNS', args: ['+noedns'] },
     { what: 'a buffer of 512 octets', args: ['+bufsize=512'] },

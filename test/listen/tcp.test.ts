@@ -198,3 +198,45 @@ describe.skipIf(!hasDig)('real clients', () => {
     expect(listener.counters.accepted).toBe(1);
   });
 });
+
+describe('a connection of a load balancer', () => {
+  const HEADER = Buffer.from('0d0a0d0a000d0a515549540a2111000cc6336407c000023514e90035', 'hex');
+  const behindProxies = async (): Promise<{ path: Echo; listener: Listener }> => {
+    const path = echo();
+    const listener = await open({ ...path, isProxy: (address: string) => address === '127.0.0.7' } as Echo);
+    return { path, listener };
+  };
+
+  test.each([1, 5, 16, 27, 28, 29, 60])(
+    'is the client its PROXY header names, cut every %i octets',
+    async (step) => {
+      const { path, listener } = await behindProxies();
+      const a = await client(listener, '127.0.0.7');
+      const all = Buffer.concat([HEADER, framed(query(1), query(2))]);
+      for (let at = 0; at < all.length; at += step) {
+        a.socket.write(all.subarray(at, at + step));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      expect(idsOf(await a.gets(2))).toEqual([1, 2]);
+      expect(path.seen).toEqual(['tcp 198.51.100.7', 'tcp 198.51.100.7']);
+    },
+  );
+
+  test('is closed when it begins otherwise, and nothing of it is a query', async () => {
+    const { path, listener } = await behindProxies();
+    const a = await client(listener, '127.0.0.7');
+    a.send(query(1));
+    await until('the connection to be closed', () => a.ended || a.closed);
+    expect(path.seen).toEqual([]);
+    expect(listener.counters.closed.malformed).toBe(1);
+  });
+
+  test('of anybody else has no header: it reads as a message that is too short', async () => {
+    const { path, listener } = await behindProxies();
+    const a = await client(listener, '127.0.0.8');
+    a.socket.write(Buffer.concat([HEADER, framed(query(1))]));
+    a.socket.end();
+    await until('the connection to be closed', () => a.closed);
+    expect(path.seen).toEqual([]);
+  });
+});

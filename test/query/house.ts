@@ -18,7 +18,7 @@ import { ResponseCache } from '../../src/cache/index.ts';
 import { type ReadMessage, readMessage } from '../../src/cli/read-message.ts';
 import { loadSettings } from '../../src/config/index.ts';
 import { createCounters, openCounters } from '../../src/metrics/index.ts';
-import { DATAGRAM_CAPACITY, type Datagram, type DatagramSocket } from '../../src/net/index.ts';
+import { DATAGRAM_CAPACITY, type Datagram, type DatagramSocket, PrefixSet } from '../../src/net/index.ts';
 import { loadPolicy } from '../../src/policy-loading.ts';
 import {
   type Asker,
@@ -303,6 +303,8 @@ export interface HouseOptions {
   readonly detector?: Detector;
   readonly rateLimit?: RateLimit;
   readonly slots?: number;
+  /** Prefixes of load balancers that put a PROXY header before every datagram. */
+  readonly proxies?: readonly string[];
   readonly startMs?: number;
   readonly secrets?: { readonly redacts?: boolean; readonly block?: boolean };
 }
@@ -366,6 +368,7 @@ export class House {
       }),
       clock: { nowMs: () => this.nowMs, wallMs: () => this.wallMs },
       limits: this.#limits,
+      proxies: options.proxies === undefined ? null : new PrefixSet(options.proxies),
       rateLimit: options.rateLimit ?? null,
       hashSeed: SEED,
       cookieSecret: new Uint8Array(16).fill(7),
