@@ -1,7 +1,5 @@
 /** `sallyport audit export`: records in the form another system reads. */
-import { spawnSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { EXPORT_FORMATS, readRecords } from '../audit/index.ts';
 import {
@@ -34,10 +32,12 @@ export const exportCommand = (): Command =>
     .option('-o, --output <file>', 'write here instead of to standard output')
     .action(exportLog);
 
-function exportLog(directory: string, flags: Flags): void {
+async function exportLog(directory: string, flags: Flags): Promise<void> {
   requireLog(directory);
   if (flags.format === 'parquet') {
-    writeParquet(directory, flags.output);
+    if (flags.output === undefined) throw new Error('Parquet is no text; give a file with --output');
+    const { writeParquet } = await import('./duckdb.ts');
+    await writeParquet(directory, flags.output, unsealerOf(flags));
     return;
   }
   const format = EXPORT_FORMATS[flags.format];
@@ -58,18 +58,4 @@ function exportLog(directory: string, flags: Flags): void {
   writeAll(fd, text);
   progress.end();
   if (fd !== 1) closeSync(fd);
-}
-
-function writeParquet(directory: string, output: string | undefined): void {
-  if (output === undefined) throw new Error('Parquet is no text; give a file with --output');
-  const quote = (text: string): string => `'${text.replaceAll("'", "''")}'`;
-  const source = `read_ndjson_auto(${quote(join(directory, 'w*.ndjson*'))}, union_by_name = true, ignore_errors = true, sample_size = -1)`;
-  const sql = `COPY (SELECT * FROM ${source} WHERE type IS NULL) TO ${quote(output)} (FORMAT parquet, COMPRESSION zstd)`;
-  const ran = spawnSync('duckdb', ['-c', sql], { stdio: 'inherit' });
-  if (ran.error !== undefined) {
-    throw new Error(
-      'Parquet needs the program "duckdb" (duckdb.org) in the PATH; use --format csv or ndjson without it',
-    );
-  }
-  process.exitCode = ran.status ?? 1;
 }

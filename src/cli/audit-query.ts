@@ -1,6 +1,4 @@
 /** `sallyport audit query`: records that pass filters, or the answer to a question in SQL (through DuckDB). */
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { Command } from 'commander';
 import { readRecords } from '../audit/index.ts';
 import {
@@ -34,10 +32,11 @@ export const queryLogCommand = (): Command =>
     .option('--sql <query>', 'a question to the table "audit", answered by duckdb when it is installed')
     .action(queryLog);
 
-function queryLog(directory: string, flags: Flags): void {
+async function queryLog(directory: string, flags: Flags): Promise<void> {
   requireLog(directory);
   if (flags.sql !== undefined) {
-    askDuckDb(directory, flags.sql, flags.json === true);
+    const { askDuckDb } = await import('./duckdb.ts');
+    await askDuckDb(directory, flags.sql, flags.json === true, unsealerOf(flags));
     return;
   }
   const progress = new Progress(directory);
@@ -59,17 +58,4 @@ function queryLog(directory: string, flags: Flags): void {
   progress.end();
   process.stdout.write(flags.count ? `${count}\n` : text);
   if (count === 0) process.exitCode = 1;
-}
-
-/** DuckDB reads the segments in place, open and compressed ones alike. */
-function askDuckDb(directory: string, sql: string, isJson: boolean): void {
-  const files = join(directory, 'w*.ndjson*').replaceAll("'", "''");
-  const view = `CREATE VIEW audit AS SELECT * FROM read_ndjson_auto('${files}', union_by_name = true, ignore_errors = true, sample_size = -1) WHERE type IS NULL OR type NOT IN ('segment', 'block', 'checkpoint');`;
-  const ran = spawnSync('duckdb', [isJson ? '-json' : '-box', '-c', view, '-c', sql], { stdio: 'inherit' });
-  if (ran.error !== undefined) {
-    throw new Error(
-      '--sql needs the program "duckdb" (duckdb.org) in the PATH; without it use the filters (--help)',
-    );
-  }
-  process.exitCode = ran.status ?? 1;
 }
