@@ -186,6 +186,7 @@ const path = new QueryPath({
   }),
   clock: { nowMs: () => performance.now(), wallMs: () => Date.now() },
   limits,
+  forwarders: null,
   proxies: null,
   rateLimit: null,
   hashSeed: 7,

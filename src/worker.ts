@@ -68,6 +68,7 @@ class DataThread {
   readonly #clients: ClientPrivacy;
   readonly #secrets: NameWatch;
   readonly #proxies: PrefixSet;
+  readonly #forwarders: PrefixSet;
   readonly #views = new Map<string, number>();
   readonly #cache: ResponseCache;
   #audit!: AuditLog;
@@ -84,6 +85,7 @@ class DataThread {
     this.#counters = openCounters(start.counters);
     const { detect } = start;
     this.#proxies = new PrefixSet(start.settings.listen.proxyProtocolFrom);
+    this.#forwarders = new PrefixSet(start.settings.listen.forwarders.from);
     this.#clients = clientPrivacy(start.settings, (why) =>
       this.#log(
         'error',
@@ -159,6 +161,7 @@ class DataThread {
       clock: { nowMs: () => performance.now(), wallMs: () => Date.now() },
       limits: this.#limits(),
       rateLimit: this.#rateLimit(),
+      forwarders: this.#forwarders.isEmpty ? null : { ...settings.listen.forwarders, from: this.#forwarders },
       proxies: this.#proxies.isEmpty ? null : this.#proxies,
       hashSeed: compiled.hashSeed,
       cookieSecret,
@@ -374,7 +377,7 @@ class DataThread {
 
   /** Whether connections from this address speak for many clients. */
   #isForwarder(address: string): boolean {
-    if (this.#proxies.hasText(address)) return true;
+    if (this.#proxies.hasText(address) || this.#forwarders.hasText(address)) return true;
     const octets = addressOctets(address.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.)/i, ''));
     if (octets === null || this.#policy === null) return false;
     const group = this.#policy.groupOf(octets, octets.length);

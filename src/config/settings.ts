@@ -96,6 +96,20 @@ const Listen = z
       description:
         'Addresses and prefixes of load balancers that put a PROXY header of version 2 before every datagram and at the start of every TCP and DoT connection (dnsdist: useProxyProtocol). From these it must be there, and the client it names is the one that is judged, limited and recorded; from all others it is not understood.',
     }),
+    forwarders: z
+      .strictObject({
+        from: z.array(prefix).default([]).meta({
+          description:
+            'Addresses and prefixes of forwarders (CoreDNS, NodeLocal DNSCache, dnsmasq, dnsdist) that say in EDNS which client asks. Of all others such options are ignored.',
+        }),
+        option: z.int().min(65_001).max(65_534).default(65_518).meta({
+          description:
+            'Code of the option with the address: 4 or 16 octets, or text. 65518 is 0xffee (CoreDNS: rewrite edns0 local set 0xffee {client_ip}).',
+        }),
+        subnet: flag(true, 'Take a client subnet of full length (/32, /128) as the address too.'),
+      })
+      .prefault({})
+      .meta({ description: 'Forwarders whose clients are judged, limited and recorded one by one.' }),
     tls: TlsListener.superRefine(needCertificate)
       .prefault({})
       .meta({ description: 'DNS over TLS (RFC 7858).' }),

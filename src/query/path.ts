@@ -23,6 +23,7 @@ import { Cookies } from './cookie.ts';
 import { writeDenial } from './denial.ts';
 import { answerDetail, answerTexts } from './describe.ts';
 import { Exit } from './exit.ts';
+import type { ForwarderOptions } from './forwarded-client.ts';
 import { Forwarding } from './forwarding.ts';
 import type { Ending, OutcomeName } from './outcome.ts';
 import type { PrefetchLimits } from './prefetch.ts';
@@ -66,6 +67,8 @@ export interface PathOptions {
   readonly limits: PathLimits;
   /** Load balancers that put a PROXY header before every datagram; null when there are none. */
   readonly proxies: PrefixSet | null;
+  /** Forwarders that say in EDNS which client asks; null when there are none. */
+  readonly forwarders: ForwarderOptions | null;
   /** Limits responses over UDP; null for no limit. */
   readonly rateLimit: RateLimit | null;
   /** Seed of all hashes over names and addresses, the same in all threads. */
@@ -123,7 +126,7 @@ export class QueryPath {
     this.#rateLimit = options.rateLimit;
     this.#proxies = options.proxies;
     this.#question = new Question(options.hashSeed);
-    this.#reader = new QuestionReader(options.limits.udpSize);
+    this.#reader = new QuestionReader(options.limits.udpSize, options.forwarders);
     this.#cookies = new Cookies(options.cookieSecret);
     this.#exit = new Exit(options.audit, options.counters, options.clock, options.secrets);
     this.#aliases = new AliasJudge(options.hashSeed);

@@ -22,6 +22,7 @@ import {
   unknownKey,
 } from '../wire/index.ts';
 import type { SecretWatch } from './contract.ts';
+import { type ForwarderOptions, takeForwardedClient } from './forwarded-client.ts';
 import type { OutcomeName } from './outcome.ts';
 import type { Query } from './query.ts';
 
@@ -30,12 +31,15 @@ const STREAM_RESPONSE_MAX = 65_535;
 const RAW_LENGTH_MAX = 64;
 
 export class QuestionReader {
-  readonly #edns = new Edns();
+  readonly #edns: Edns;
+  readonly #forwarders: ForwarderOptions | null;
   readonly #record = new RecordPlace();
   readonly #udpSize: number;
 
-  /** `udpSize`: most octets of a response over UDP. */
-  constructor(udpSize: number) {
+  /** `udpSize`: most octets of a response over UDP. `forwarders`: who may say in EDNS which client asks, and how. */
+  constructor(udpSize: number, forwarders: ForwarderOptions | null) {
+    this.#forwarders = forwarders;
+    this.#edns = new Edns(forwarders?.option ?? -1);
     this.#udpSize = udpSize;
   }
 
@@ -121,6 +125,7 @@ export class QuestionReader {
     // The response is written over the place where the cookie stands.
     for (let i = 0; i < edns.cookieLength; i++) query.cookie[i] = query.octets[edns.cookieAt + i];
     query.cookieLength = edns.cookieLength;
+    if (this.#forwarders !== null) takeForwardedClient(query, edns, this.#forwarders);
   }
 
   /** The first octets of a query without a readable question, and a digest of the whole, for its entry: before the response is written over it. */

@@ -26,13 +26,24 @@ export class Edns {
   /** Place and length of the COOKIE option's data; length 0 when there is none. */
   cookieAt = 0;
   cookieLength = 0;
+  /** Place and length of the data of the client-subnet option (RFC 7871), and of `localCode`; −1 and 0 without them. */
+  subnetAt = -1;
+  subnetLength = 0;
+  localAt = -1;
+  localLength = 0;
   /** A PADDING option was sent: responses on encrypted transports are padded (RFC 7830). */
   padding = false;
   /** The edns-tcp-keepalive option was sent (RFC 7828). */
   keepalive = false;
   /** Place of a TSIG record, −1 when there is none. */
   signatureAt = -1;
+  readonly #localCode: number;
   readonly #record = new RecordPlace();
+
+  /** `localCode`: an option of local use (65001 to 65534) that is looked for; −1 for none. */
+  constructor(localCode = -1) {
+    this.#localCode = localCode;
+  }
 
   clear(): void {
     this.present = false;
@@ -40,6 +51,8 @@ export class Edns {
     this.udpSize = 512;
     this.dnssecOk = false;
     this.cookieLength = 0;
+    this.subnetAt = -1;
+    this.localAt = -1;
     this.padding = false;
     this.keepalive = false;
     this.signatureAt = -1;
@@ -88,6 +101,13 @@ export class Edns {
         this.cookieLength = length;
       } else if (code === EdnsOption.PADDING) this.padding = true;
       else if (code === EdnsOption.TCP_KEEPALIVE) this.keepalive = true;
+      else if (code === EdnsOption.CLIENT_SUBNET) {
+        this.subnetAt = at;
+        this.subnetLength = length;
+      } else if (code === this.#localCode) {
+        this.localAt = at;
+        this.localLength = length;
+      }
       at += length;
     }
     return true;

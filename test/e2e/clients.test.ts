@@ -194,16 +194,20 @@ newServer({address="127.0.0.1:${target}", checkInterval=1${more()}})
   });
 
   test.runIf(has['dnsdist']).each([
-    { over: 'udp', more: '' },
-    { over: 'tcp', more: ', tcpOnly=true, maxInFlight=10' },
-    { over: 'dot', more: ', tls="openssl", subjectName="localhost", validateCertificates=false' },
-  ])('dnsdist says over $over which client asks, and no client can', async ({ over, more }) => {
+    { over: 'udp', more: ', useProxyProtocol=true' },
+    { over: 'udp', more: ', useClientSubnet=true' },
+    { over: 'tcp', more: ', useProxyProtocol=true, tcpOnly=true, maxInFlight=10' },
+    {
+      over: 'dot',
+      more: ', useProxyProtocol=true, tls="openssl", subjectName="localhost", validateCertificates=false',
+    },
+  ])('dnsdist says over $over which client asks, and no client can ($more)', async ({ over, more }) => {
     const own = await Serving.start({
       policy: POLICY.replace('127.0.0.0/8', '127.0.0.0/29'),
       upstream: `127.0.0.1:${upstream.port}`,
       settings: `
 listen:
-  proxyProtocolFrom: [127.0.0.1]
+  ${more.includes('useClientSubnet') ? 'forwarders: {from: [127.0.0.1]}' : 'proxyProtocolFrom: [127.0.0.1]'}
   tls: {addresses: ['127.0.0.1:0'], dev: true}
 `,
     });
@@ -215,7 +219,9 @@ listen:
 setLocal("127.0.0.1:${listen}")
 setSecurityPollSuffix("")
 setACL("127.0.0.0/8")
-newServer({address="127.0.0.1:${over === 'dot' ? encrypted : own.port}", useProxyProtocol=true, checkInterval=1${more}})
+setECSSourcePrefixV4(32)
+setECSOverride(true)
+newServer({address="127.0.0.1:${over === 'dot' ? encrypted : own.port}", checkInterval=1${more}})
 `,
         (path) => ['dnsdist', '--supervised', '--disable-syslog', '-C', path],
       );

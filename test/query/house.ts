@@ -20,6 +20,7 @@ import { loadSettings } from '../../src/config/index.ts';
 import { createCounters, openCounters } from '../../src/metrics/index.ts';
 import { DATAGRAM_CAPACITY, type Datagram, type DatagramSocket, PrefixSet } from '../../src/net/index.ts';
 import { loadPolicy } from '../../src/policy-loading.ts';
+import type { ForwarderOptions } from '../../src/query/forwarded-client.ts';
 import {
   type Asker,
   type Detector,
@@ -305,6 +306,7 @@ export interface HouseOptions {
   readonly slots?: number;
   /** Prefixes of load balancers that put a PROXY header before every datagram. */
   readonly proxies?: readonly string[];
+  readonly forwarders?: ForwarderOptions;
   readonly startMs?: number;
   readonly secrets?: { readonly redacts?: boolean; readonly block?: boolean };
 }
@@ -368,6 +370,7 @@ export class House {
       }),
       clock: { nowMs: () => this.nowMs, wallMs: () => this.wallMs },
       limits: this.#limits,
+      forwarders: options.forwarders ?? null,
       proxies: options.proxies === undefined ? null : new PrefixSet(options.proxies),
       rateLimit: options.rateLimit ?? null,
       hashSeed: SEED,
