@@ -5,7 +5,7 @@
 import { HuntSession } from '../../src/cli/hunt-session.ts';
 import { LIMITS } from '../../src/detect/index.ts';
 import { BENIGN } from './benign.ts';
-import { BASE32, Random } from './random.ts';
+import { BASE32, LETTERS, Random } from './random.ts';
 import { A, DAY, START } from './traffic.ts';
 
 const at = process.argv.indexOf('--seed');
@@ -30,7 +30,7 @@ function capacity(clients: number): number {
       session.feed({
         atMs: START + (i * DAY) / middle,
         client: `10.66.0.${i % clients}`,
-        name: `a0${random.text(8, BASE32)}.marigold-parade.net`,
+        name: `${random.text(1, LETTERS)}${random.text(6, BASE32)}${2 + random.below(6)}.marigold-parade.net`,
         type: A,
         rcode: 0,
         octets: 90,
@@ -42,7 +42,7 @@ function capacity(clients: number): number {
     if (verdicts === 0) low = middle;
     else high = middle;
   }
-  return low * 5;
+  return (low * 37.3) / 8;
 }
 
 /** Clients flagged, of all classes and seeds, in three days. */

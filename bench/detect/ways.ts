@@ -35,6 +35,10 @@ export interface Way {
 const words = (random: Random, count: number): string =>
   Array.from({ length: count }, () => random.pick(WORDS)).join('-');
 
+/** Eight characters that are always of one class: neither all letters nor all digits. */
+const mixed = (random: Random): string =>
+  `${random.text(1, LETTERS)}${random.text(6, BASE32)}${2 + random.below(6)}`;
+
 /** Names that say something new. */
 export const WAYS: readonly Way[] = [
   { name: 'base32, 3 characters', bits: 15, label: (r) => r.text(3, BASE32) },
@@ -102,15 +106,27 @@ export const WAYS: readonly Way[] = [
   { name: '20 zones in turn', bits: 40, label: (r) => r.text(8, BASE32), zones: 20 },
   { name: '100 zones in turn', bits: 40, label: (r) => r.text(8, BASE32), zones: 100 },
   {
-    name: '10 clients, names of one form (all together)',
-    bits: 40,
-    label: (r) => `a0${r.text(8, BASE32)}`,
+    name: '10 clients, 8 letters, as probes are (all together)',
+    bits: 37.6,
+    label: (r) => r.text(8, LETTERS),
     clients: 10,
   },
   {
-    name: '50 clients, names of one form (all together)',
-    bits: 40,
-    label: (r) => `a0${r.text(8, BASE32)}`,
+    name: '50 clients, 8 letters, as probes are (all together)',
+    bits: 37.6,
+    label: (r) => r.text(8, LETTERS),
+    clients: 50,
+  },
+  {
+    name: '10 clients, letters and digits, one form (all together)',
+    bits: 37.3,
+    label: mixed,
+    clients: 10,
+  },
+  {
+    name: '50 clients, letters and digits, one form (all together)',
+    bits: 37.3,
+    label: mixed,
     clients: 50,
   },
   {
@@ -275,13 +291,13 @@ export const EVASIONS: readonly Way[] = [
     label: (r) => r.text(8, BASE32),
   },
   {
-    name: 'a /56 as 256 clients, names of one form (all together)',
-    bits: 40,
+    name: 'a /56 as 256 clients, one form (all together)',
+    bits: 37.3,
     day: (random, perDay, day) =>
       Array.from({ length: Math.floor(perDay) }, (_, i) => ({
         atMs: (i * DAY) / perDay,
         client: `2001:db8:0:${(0x6600 + ((i + day * 37) % 256)).toString(16)}::1`,
-        name: `a0${random.text(8, BASE32)}.${ZONE}`,
+        name: `${mixed(random)}.${ZONE}`,
         type: A,
       })),
   },

@@ -7,7 +7,7 @@ import type { Content } from './content.ts';
 import type { Form, Standing } from './contract.ts';
 
 /** Browsers' probes in the budget of an hour. */
-const PROBE_SHARE = 0.5;
+export const PROBE_SHARE = 0.5;
 /** GUIDs of an Active Directory: a controller asks all of its partners' within minutes. */
 const DIRECTORY_SHARE = 0.2;
 /** Addresses in SPF macros. */

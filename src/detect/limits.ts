@@ -21,6 +21,8 @@ export const LIMITS = {
   /** Bits of a day where several clients ask names of one form, and on top for each client: about two identifiers. */
   form: 2400,
   formPerClient: 220,
+  /** The same where the names are probes of browsers, which weigh half: about fifteen. */
+  probePerClient: 400,
   /** Bits of a day and of 30 days that one client spreads over unknown zones, beyond what each has free. */
   client: 1600,
   clientMonth: 10_000,

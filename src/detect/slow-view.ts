@@ -10,6 +10,7 @@
  *    clients   24 octets: key, last, month, day, first, zones
  */
 import type { Action, AlarmRule, Block, Charge, Scope, Verdict } from './contract.ts';
+import { PROBE_SHARE } from './forms.ts';
 import { drained, LAST, Ledger, OWN, WEIGHT } from './ledger.ts';
 import { BLOCK_SECONDS, DAY, LIMITS, MONTH, ORDER_BLOCK } from './limits.ts';
 import { Order } from './order.ts';
@@ -93,12 +94,19 @@ export class SlowView {
     const pair = this.#notePair(charge, zone, now);
     // The owner of a known service, or of a suffix, is not whom a sender writes to.
     if (pair !== null || charge.standing === 'service' || charge.standing === 'suffix') return pair;
-    // Browsers' probes are many where the whole fleet has this search list; each client answers for its own.
-    const isEverywhere =
-      charge.form === 'spf' ||
-      (charge.form === 'probe' && (charge.standing === 'established' || charge.zoneClients >= PROBE_CLIENTS));
-    if (isEverywhere) return null;
-    return this.#noteZone(charge, zone, now) ?? this.#noteClient(charge, zone, now);
+    if (charge.form === 'spf') return null;
+    // Browsers' probes are many where the whole fleet has this search list: they have a budget for each client of the zone.
+    const isFleetProbe =
+      charge.form === 'probe' && (charge.standing === 'established' || charge.zoneClients >= PROBE_CLIENTS);
+    if (isFleetProbe) {
+      // In an established zone they were halved before they came here.
+      const share = charge.standing === 'established' ? 1 : PROBE_SHARE;
+      return this.#noteZone(charge, zone, now, charge.bits * share, true, LIMITS.probePerClient);
+    }
+    return (
+      this.#noteZone(charge, zone, now, charge.bits, charge.isSharedForm, LIMITS.formPerClient) ??
+      this.#noteClient(charge, zone, now)
+    );
   }
 
   /** Forgets what was counted for a block that was ended by hand, or the next name would bring it back. */
@@ -167,22 +175,28 @@ export class SlowView {
     return { ...verdict, action: 'hold', untilMs: (now + heldSeconds) * 1000 };
   }
 
-  #noteZone(charge: Charge, zone: string, now: number): Verdict | null {
+  /** `isForm`: the names have a form that several clients use; they have a day and `perClient` bits for each client. */
+  #noteZone(
+    charge: Charge,
+    zone: string,
+    now: number,
+    bits: number,
+    isForm: boolean,
+    perClient: number,
+  ): Verdict | null {
     const { ints, floats } = this.#zones;
     const row = this.#zones.open(charge.zoneA, charge.zoneB, now);
     const elapsed = now - ints[row + LAST];
     if (ints[row + ZONE.FIRST] === 0) ints[row + ZONE.FIRST] = now;
     const factor = charge.standing === 'popular' ? 4 * charge.trust : charge.trust;
-    const formLimit = LIMITS.form * factor + LIMITS.formPerClient * charge.zoneClients;
+    const formLimit = LIMITS.form * factor + perClient * charge.zoneClients;
     const monthLimit = LIMITS.domain * factor + LIMITS.domainPerClient * charge.zoneClients;
-    const isForm = charge.isSharedForm;
     // One bound or the other: names of one form from many clients have a day, all others 30 days.
     if (isForm)
       floats[row + ZONE.FORM] =
-        drained(floats[row + ZONE.FORM], now - ints[row + ZONE.FORM_LAST], formLimit, DAY) + charge.bits;
+        drained(floats[row + ZONE.FORM], now - ints[row + ZONE.FORM_LAST], formLimit, DAY) + bits;
     if (isForm) ints[row + ZONE.FORM_LAST] = now;
-    else
-      floats[row + ZONE.MONTH] = drained(floats[row + ZONE.MONTH], elapsed, monthLimit, MONTH) + charge.bits;
+    else floats[row + ZONE.MONTH] = drained(floats[row + ZONE.MONTH], elapsed, monthLimit, MONTH) + bits;
     ints[row + ZONE.NAMES]++;
     ints[row + LAST] = now;
     const score = isForm ? floats[row + ZONE.FORM] : floats[row + ZONE.MONTH];
