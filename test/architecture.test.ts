@@ -32,7 +32,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   // Reports about what the audit holds, for people outside.
   evidence: ['wire', 'config', 'policy', 'audit'],
   // The audit on its way to other systems; settings of sinks as types.
-  ship: ['wire', 'config', 'audit'],
+  ship: ['wire', 'config', 'audit', 'syslog'],
   cli: ['wire', 'config', 'policy', 'detect', 'audit', 'control', 'evidence', 'ship'],
 };
 

@@ -8,7 +8,7 @@ export const compressCommand = (): Command =>
     .description('compress every segment but the newest of each worker')
     .argument('[directory]', 'where the segments are', DIRECTORY)
     .addOption(
-      new Option('--with <method>', 'gzip, or zstd (Node 22.15 or newer)')
+      new Option('--with <method>', 'gzip, or zstd (Node 22.15 or newer, or the program zstd)')
         .choices(['gzip', 'zstd'])
         .default(hasZstd() ? 'zstd' : 'gzip'),
     )

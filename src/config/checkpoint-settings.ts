@@ -100,4 +100,3 @@ export const Checkpoints = z
     description:
       'Places outside of this machine to which signed checkpoints go as they are made: what is cut off the end of the log afterwards contradicts them. At most 8.',
   });
-export type CheckpointPlace = z.infer<typeof Place>;

@@ -23,7 +23,7 @@ export const receiver = (example: string, description: string) =>
 const HOST = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9])?)*\.?$/i;
 
 /** `logs.example.net:6514`, `192.0.2.7:6514` or `[2001:db8::7]:6514`; null for anything else. */
-export function readReceiver(text: string): Receiver | null {
+function readReceiver(text: string): Receiver | null {
   const parts = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
   if (parts === null) return null;
   const host = parts[1] ?? parts[2];

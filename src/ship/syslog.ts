@@ -10,24 +10,9 @@
 import type { AuditRecord } from '../audit/index.ts';
 import { plainText } from '../audit/index.ts';
 import type { SinkOf } from '../config/index.ts';
+import { FACILITIES, SEVERITIES } from '../syslog/index.ts';
 import { Connection, type Destination } from './connection.ts';
 import type { ShipRecord, Sink } from './contract.ts';
-
-const FACILITY_CODES: Readonly<Record<SinkOf<'syslog'>['facility'], number>> = {
-  user: 1,
-  daemon: 3,
-  auth: 4,
-  authpriv: 10,
-  local0: 16,
-  local1: 17,
-  local2: 18,
-  local3: 19,
-  local4: 20,
-  local5: 21,
-  local6: 22,
-  local7: 23,
-};
-const Severity = { WARNING: 4, NOTICE: 5, INFORMATIONAL: 6 } as const;
 
 /** Frames are handed over in pieces of about this size, each with its own time to be read. */
 const PIECE = 64 * 1024;
@@ -65,7 +50,7 @@ export async function openSyslog(settings: SinkOf<'syslog'>): Promise<Sink> {
 /** A record as one message of RFC 5424. */
 export function syslogFormat(settings: SinkOf<'syslog'>): (shipped: ShipRecord) => string {
   const { facility, format, enterprise, messageMax } = settings;
-  const head = FACILITY_CODES[facility] * 8;
+  const head = FACILITIES[facility] * 8;
   return (shipped) => {
     const { record } = shipped;
     const host = headerText(shipped.host, 255);
@@ -82,8 +67,8 @@ const headerText = (text: string, lengthMax: number): string =>
   text.replace(/[^!-~]/g, '-').slice(0, lengthMax) || '-';
 
 function severityOf({ type, verdict, cause }: AuditRecord): number {
-  if (type !== undefined || cause === 'tunnel') return Severity.WARNING;
-  return verdict === 'allow' || verdict === 'local' ? Severity.INFORMATIONAL : Severity.NOTICE;
+  if (type !== undefined || cause === 'tunnel') return SEVERITIES.warning;
+  return verdict === 'allow' || verdict === 'local' ? SEVERITIES.info : SEVERITIES.notice;
 }
 
 /** The line, or, when it is too long, the record with fewer answers and how many were left out. */
