@@ -22,6 +22,8 @@ export class Client {
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 1;
 
+  #isClosed = false;
+
   private constructor(socket: Socket, port: number) {
     this.#socket = socket;
     this.#port = port;
@@ -49,6 +51,8 @@ export class Client {
     const id = this.#nextId;
     this.#nextId = (this.#nextId % 65_535) + 1;
     const began = performance.now();
+    // The drill has ended before its load: nobody is left to be told.
+    if (this.#isClosed) return { name, reply: null, ms: 0 };
     const reply = await new Promise<Reply | null>((resolve) => {
       const timer = setTimeout(() => {
         this.#waiting.delete(id);
@@ -61,6 +65,13 @@ export class Client {
   }
 
   close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const { resolve, timer } of this.#waiting.values()) {
+      clearTimeout(timer);
+      resolve(null);
+    }
+    this.#waiting.clear();
     this.#socket.close();
   }
 }
