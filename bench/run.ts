@@ -2,7 +2,7 @@
  * `npm run bench [-- COMMAND …] [--quick] [--rounds N] [--seconds N] [--queries N] [--against CHECKOUT] [--keep]`
  *
  *   (none)   every row of "Numbers to hold"
- *   hits, hits-logged, denials, misses, audit-modes, rules, reload     that row alone
+ *   hits, hits-logged, denials, misses, audit-modes, audit-misses, rules, reload: that row alone
  *   soak     5 million queries with three reloads, one of two upstreams killed
  *   kill     SIGKILL under load, and what the log holds afterwards
  *   flood    10 million random names, and the memory afterwards
@@ -36,7 +36,7 @@ const RULES = 1_000_000;
 const HIT_NAMES = 5000;
 const RESULTS = fileURLToPath(new URL('../../bench/results/', import.meta.url));
 
-const ROWS = ['hits', 'hits-logged', 'denials', 'misses', 'audit-modes', 'rules', 'reload'];
+const ROWS = ['hits', 'hits-logged', 'denials', 'misses', 'audit-modes', 'audit-misses', 'rules', 'reload'];
 const DRILLS = ['soak', 'kill', 'flood'];
 
 const { values, positionals } = parseArgs({
@@ -121,6 +121,16 @@ const rowsOf = (denyList: string | null): CostRow[] => [
       ...(['without audit', 'bounded', 'strict', 'open'] as const).map((mode) => sallyportIn(mode)),
       ...before,
     ],
+  },
+  {
+    id: 'audit-misses',
+    title: 'Names never asked before, by mode of the audit',
+    kind: 'miss',
+    names: 0,
+    window: 16,
+    logging: false,
+    denyList: null,
+    contenders: (['without audit', 'bounded', 'strict', 'open'] as const).map((mode) => sallyportIn(mode)),
   },
 ];
 

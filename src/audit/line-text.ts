@@ -1,6 +1,6 @@
 /**
- * Texts that are copied into line after line, eight octets at a time: a loop over words takes half as long as `set` for
- * texts of up to a hundred octets, and as long for the others.
+ * Texts that are copied into line after line, eight octets at a time. Alone, a loop over words takes half as long as `set` for
+ * short texts and as long for long ones; within a whole batch the two could not be told apart.
  *
  *    words[0]      how many octets
  *    words[1 …]    the octets, eight in a word, the last word filled up with zeros

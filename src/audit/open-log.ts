@@ -53,6 +53,8 @@ export type ToOpenThread =
 
 export type FromOpenThread =
   | { readonly kind: 'failed'; readonly name: string; readonly message: string }
+  /** The log is open, and well. */
+  | { readonly kind: 'well' }
   | { readonly kind: 'state'; readonly healthy: boolean; readonly why: string }
   | { readonly kind: 'checkpoint'; readonly line: string }
   | { readonly kind: 'kept'; readonly id: number }
@@ -169,6 +171,10 @@ export class OpenLog implements AuditLog {
     switch (message.kind) {
       case 'state':
         this.#hearState(message.healthy, message.why);
+        return;
+      case 'well':
+        // From the first thread it is no news.
+        if (this.#trouble !== null) this.#hearState(true, 'the audit log is written again');
         return;
       case 'checkpoint':
         this.#settings.onCheckpoint(message.line);

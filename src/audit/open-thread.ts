@@ -53,6 +53,7 @@ class OpenThread {
       disk: systemDisk,
       threadFile: '',
     });
+    if (this.#log.healthy) this.#say({ kind: 'well' });
     start.port.on('message', (message: ToOpenThread) => this.#hear(message));
     this.#look();
   }

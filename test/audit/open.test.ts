@@ -125,6 +125,37 @@ describe('a log in mode open', () => {
       expect(verifyAudit(directory).faults).toEqual([]);
     }));
 
+  test('goes on in another thread when the one that writes has ended', { timeout: 60_000 }, () =>
+    withDirectory(async (directory) => {
+      const states: string[] = [];
+      const log = openTest({
+        directory,
+        worker: 0,
+        mode: 'open',
+        threadFile: new URL('./ending-thread.mjs', import.meta.url),
+        onState: (healthy, why) => states.push(`${healthy ? 'up' : 'down'}: ${why}`),
+      });
+      const entry = entryFor(log);
+      let count = 0;
+      const ended = (): number =>
+        states.filter((state) => state.includes('the thread of the audit log ended')).length;
+      for (let waited = 0; ended() < 3 && waited < 20_000; waited += 5) {
+        write(log, entry, 3);
+        count += 3;
+        await pause(5);
+      }
+      expect(ended()).toBe(3);
+      expect(log.healthy).toBe(false);
+      for (let waited = 0; !log.healthy && waited < 5000; waited += 5) await pause(5);
+      expect(log.healthy).toBe(true);
+      await log.close();
+      expect(log.counters).toMatchObject({ entries: count, lost: 0 });
+      expect(entriesOf(directory)).toHaveLength(count);
+      expect(numbersOf(directory)).toEqual(upTo(numbersOf(directory).length));
+      expect(verifyAudit(directory).faults).toEqual([]);
+    }),
+  );
+
   test('reckons `up` from the start of the thread that answers', () =>
     withDirectory(async (directory) => {
       const log = openTest({ directory, worker: 0, mode: 'open' });
