@@ -119,7 +119,10 @@ describe('a log in mode open', () => {
       expect(log.counters).toMatchObject({ entries: 350, refused: 0, lost: 0 });
       expect(log.counters.rotations).toBeGreaterThan(2);
       expect(numbersOf(directory)).toEqual(upTo(351));
-      expect(linesOf(directory).find((line) => line['type'] === 'verdict')).toMatchObject({ seq: 148 });
+      // After all that was appended before it; what came while it was on its way may come before it too.
+      expect(linesOf(directory).find((line) => line['type'] === 'verdict')?.['seq']).toBeGreaterThanOrEqual(
+        148,
+      );
       const [first, second] = [entriesOf(directory)[0], entriesOf(directory)[7]];
       expect({ ...second, seq: 1, up: 0 }).toEqual({ ...first, up: 0 });
       expect(verifyAudit(directory).faults).toEqual([]);

@@ -107,7 +107,7 @@ test('`strict`: what waits for the disk over the end of a segment still opens', 
     }
     expect(await Promise.all(kept)).not.toContain(false);
     await log.close();
-    expect(segmentFiles(join(directory, 'audit')).length).toBeGreaterThan(2);
+    expect(segmentFiles(join(directory, 'audit')).length).toBeGreaterThan(1);
     const unsealer = Unsealer.read([reader.privateFile]);
     expect(namesIn(directory, unsealer)).toEqual(HOSTS);
     expect(verifyAudit(join(directory, 'audit'), { unsealer }).faults).toEqual([]);

@@ -118,6 +118,8 @@ export class Asker {
     );
     session.on('error', () => {});
     this.#send = (query) => {
+      // A server that stops says so (GOAWAY) and takes no more.
+      if (session.closed || session.destroyed) return;
       const stream = session.request({
         ':method': 'POST',
         ':path': '/dns-query',
