@@ -117,7 +117,8 @@ describe('a log in mode open', () => {
       expect(kept).toBe(1);
       await log.close();
       expect(log.counters).toMatchObject({ entries: 350, refused: 0, lost: 0 });
-      expect(log.counters.rotations).toBeGreaterThan(2);
+      // What is drained at a time is one batch, whatever its size: one segment ends at least.
+      expect(log.counters.rotations).toBeGreaterThan(0);
       expect(numbersOf(directory)).toEqual(upTo(351));
       // After all that was appended before it; what came while it was on its way may come before it too.
       expect(linesOf(directory).find((line) => line['type'] === 'verdict')?.['seq']).toBeGreaterThanOrEqual(
