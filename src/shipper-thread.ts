@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { destinationText, type SinkSettings } from './config/index.ts';
 import type { Log } from './control/index.ts';
 import type { Family } from './metrics/index.ts';
-import type { Loss, PumpState } from './ship/index.ts';
+import type { Loss, PumpState, Trouble } from './ship/index.ts';
 import type { FromShipper, ShipperStart, ToShipper } from './shipper.ts';
 
 const RESTART_AFTER_MS = 1000;
@@ -113,11 +113,9 @@ export class Shipper {
       }
       case 'state': {
         const { sink, what, why } = message;
-        if (what === 'spool') {
-          if (why === null) log.info({ sink }, 'the spool of the sink is within its bound again');
-          else log.error({ sink }, why);
-        } else if (why === null) log.info({ sink }, 'shipping goes on');
-        else log.warn({ sink, why }, 'shipping is held up; nothing is lost while the spool has room');
+        const [bad, level, good] = TROUBLES[what];
+        if (why === null) log.info({ sink }, good);
+        else log[level]({ sink, why }, bad);
       }
     }
   }
@@ -138,6 +136,17 @@ export class Shipper {
     }));
   }
 }
+
+/** What is said of each trouble when it begins, how loudly, and when it is over. */
+const TROUBLES: Readonly<Record<Trouble, readonly [string, 'warn' | 'error', string]>> = {
+  receiver: ['shipping is held up; nothing is lost while the spool has room', 'warn', 'shipping goes on'],
+  spool: ['the spool of a sink is full', 'error', 'the spool of the sink is within its bound again'],
+  cursor: [
+    'how far was shipped cannot be written down; after a crash the records since are sent again',
+    'warn',
+    'how far was shipped is written down again',
+  ],
+};
 
 const EMPTY: Omit<PumpState, 'name'> = {
   records: 0,

@@ -5,7 +5,7 @@
 import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { SinkSettings } from './config/index.ts';
-import { failureText, type Loss, type PumpState, Shipping } from './ship/index.ts';
+import { failureText, type Loss, type PumpState, Shipping, type Trouble } from './ship/index.ts';
 
 export interface ShipperStart {
   readonly directory: string;
@@ -24,7 +24,7 @@ export type FromShipper =
   | {
       readonly kind: 'state';
       readonly sink: string;
-      readonly what: 'receiver' | 'spool';
+      readonly what: Trouble;
       readonly why: string | null;
     };
 

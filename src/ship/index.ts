@@ -2,5 +2,5 @@
 export { failureText, type ShipRecord, type Sink } from './contract.ts';
 export { openSink } from './open-sink.ts';
 export { type Loss, type PumpState, resumedPlaces } from './pump.ts';
-export { Shipping } from './shipping.ts';
+export { Shipping, type Trouble } from './shipping.ts';
 export { backlogOf, lookAt } from './spool.ts';

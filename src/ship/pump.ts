@@ -51,8 +51,8 @@ export interface PumpOptions {
   readonly spool: number;
   readonly flushMs: number | null;
   readonly onLoss: (loss: Loss) => void;
-  /** Told when the receiver is away (`why`) and when it is back (null). */
-  readonly onState: (why: string | null) => void;
+  /** Told when the receiver is away, or the cursor cannot be written (`why`), and when that is over (null). */
+  readonly onState: (what: 'receiver' | 'cursor', why: string | null) => void;
 }
 
 /** Counters and state as the metrics and `ship status` show them. */
@@ -90,6 +90,8 @@ export class Pump {
   #attempts = 0;
   #cursorAtMs = 0;
   #cursorIsOld = true;
+  /** The disk does not take it; told once. */
+  #cursorIsStuck = false;
   #stopAtMs = Number.POSITIVE_INFINITY;
   #wake: () => void = () => {};
   #running: Promise<void> | null = null;
@@ -315,7 +317,7 @@ export class Pump {
     this.#attempts = 0;
     if (this.#trouble === null) return;
     this.#trouble = null;
-    this.#options.onState(null);
+    this.#options.onState('receiver', null);
   }
 
   #fail(error: unknown): void {
@@ -328,7 +330,7 @@ export class Pump {
     for (const [worker, tail] of this.#tails) tail.rewind(this.#acked.get(worker) ?? tail.place);
     const isNews = this.#trouble === null;
     this.#trouble = { why, sinceMs: this.#trouble?.sinceMs ?? Date.now() };
-    if (isNews) this.#options.onState(why);
+    if (isNews) this.#options.onState('receiver', why);
   }
 
   /** Twice as long after each failure, and never as long as others that failed at the same time. */
@@ -340,11 +342,12 @@ export class Pump {
   #saveCursor(): void {
     try {
       writeCursor(this.#options.directory, this.name, { places: this.#acked, holds: this.#backlog.holds });
-      this.#cursorIsOld = false;
+      if (this.#cursorIsStuck) this.#options.onState('cursor', null);
+      this.#cursorIsOld = this.#cursorIsStuck = false;
     } catch (error) {
       // The disk is full or the directory gone: what was shipped since the last one is shipped again after a crash.
-      if (this.#trouble === null)
-        this.#options.onState(`the cursor cannot be written: ${failureText(error)}`);
+      if (!this.#cursorIsStuck) this.#options.onState('cursor', failureText(error));
+      this.#cursorIsStuck = true;
     }
     this.#cursorAtMs = performance.now();
   }

@@ -11,13 +11,15 @@ import { endOf } from './tail.ts';
 
 const LOOK_EVERY_MS = 1000;
 
+export type Trouble = 'receiver' | 'spool' | 'cursor';
+
 export interface ShippingOptions {
   readonly directory: string;
   readonly sinks: readonly SinkSettings[];
   readonly version: string;
   readonly onLoss: (loss: Loss) => void;
-  /** A receiver is away (`why`), or back (null); or a spool overflows (`why`), or does no more. */
-  readonly onState: (sink: string, what: 'receiver' | 'spool', why: string | null) => void;
+  /** A receiver is away, a spool overflows or a cursor cannot be written (`why`), or that is over (null). */
+  readonly onState: (sink: string, what: Trouble, why: string | null) => void;
   readonly onStates: (states: readonly PumpState[]) => void;
 }
 
@@ -91,7 +93,7 @@ async function openPump(settings: SinkSettings, options: ShippingOptions): Promi
       spool,
       flushMs: 'flush' in settings ? settings.flush : null,
       onLoss,
-      onState: (why) => onState(name, 'receiver', why),
+      onState: (what, why) => onState(name, what, why),
     },
     places,
   );

@@ -1,14 +1,24 @@
 /** Shipping by the running resolver: killed at any moment, with receivers that are away or say nothing, and what people see. */
 import { createSocket } from 'node:dgram';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { AuditRecord } from '../../src/audit/index.ts';
 import { queryMessage } from '../../src/ship/dns-message.ts';
 import { until } from '../ship/fixture.ts';
 import { HttpReceiver } from '../ship/receivers.ts';
-import { Serving, sallyport } from './processes.ts';
+import { run, Serving, sallyport } from './processes.ts';
 
 const POLICY = `
 groups: {here: {clients: [127.0.0.0/8], sets: []}}
@@ -234,3 +244,20 @@ test('what people see: status, test, health, and the audit about what was lost',
   expect(stopped.stderr).toContain('no Sallyport answers');
   expect(stopped.stdout).toMatch(/^warehouse {2}clickhouse/);
 }, 90_000);
+
+test('Kafka without its library: the line that installs it', async () => {
+  // A copy of what is built, beside every dependency but that one.
+  const modules = fileURLToPath(new URL('../../node_modules', import.meta.url));
+  cpSync(fileURLToPath(new URL('../../dist', import.meta.url)), join(directory, 'dist'), { recursive: true });
+  mkdirSync(join(directory, 'node_modules'));
+  for (const name of readdirSync(modules)) {
+    if (name !== 'kafkajs') symlinkSync(join(modules, name), join(directory, 'node_modules', name));
+  }
+  writeFileSync(join(directory, 'package.json'), '{"type": "module", "version": "0.0.0"}');
+  const config = join(directory, 'sallyport.yaml');
+  writeFileSync(config, "ship: [{name: lake, type: kafka, brokers: ['127.0.0.1:9'], topic: dns}]");
+  const args = [join(directory, 'dist/cli/sallyport.js'), 'ship', 'test', '-c', config];
+  const { code, stdout } = await run(process.execPath, args);
+  expect(code).toBe(1);
+  expect(stdout).toContain('needs kafkajs, which is not installed; run: npm install kafkajs@2.2.4');
+});
