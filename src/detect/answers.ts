@@ -43,8 +43,6 @@ export function freeText(
 export const repeatShare = (type: number, isApex: boolean): number =>
   isApex || type !== TYPE_TXT ? 0.1 : 0.25;
 
-export const isAddressType = (type: number): boolean => type === 1 || type === 28 || type === 65;
-
 /** TXT, CNAME, MX, and the types hardly any client asks. SRV and the rest of discovery are not among them. */
 export const isFreeTextType = (type: number): boolean =>
   type === TYPE_TXT ||

@@ -14,8 +14,7 @@
  */
 const WAYS = 8;
 
-/** Columns every row begins with; a table adds its own from `OWN` on. */
-/** Seconds since 1970 of the last visit. */
+/** Columns that every row begins with; a table adds its own from `OWN` on. `LAST`: seconds since 1970 of the last visit. */
 export const LAST = 0;
 /** Float: what the row owes; decides who is evicted. */
 export const WEIGHT = 1;
