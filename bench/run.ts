@@ -4,6 +4,7 @@
  *   (none)   every row of "Numbers to hold"
  *   hits, hits-logged, denials, misses, audit-modes, audit-misses, rules, reload: that row alone
  *   soak     5 million queries with three reloads, one of two upstreams killed
+ *   soak --minutes N [--io native|portable]   every listener for so long, reloads, a flapping upstream
  *   kill     SIGKILL under load, and what the log holds afterwards
  *   flood    10 million random names, and the memory afterwards
  *
@@ -18,6 +19,7 @@ import { availableParallelism, cpus, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { endurance } from './drills/endurance.ts';
 import { flood } from './drills/flood.ts';
 import { kill } from './drills/kill.ts';
 import { reloadUnderLoad } from './drills/reload.ts';
@@ -48,6 +50,8 @@ const { values, positionals } = parseArgs({
     queries: { type: 'string' },
     keep: { type: 'boolean', default: false },
     against: { type: 'string' },
+    minutes: { type: 'string' },
+    io: { type: 'string', default: 'native' },
   },
 });
 /** Another checkout takes part under this name. */
@@ -157,7 +161,11 @@ try {
   const drill = { directory, denyList: null, report: effort.report };
   const million = values.quick ? 100_000 : 1_000_000;
   if (chosen.has('reload')) show('Reload under load', await reloadUnderLoad({ ...drill, denyList }));
-  if (chosen.has('soak')) show('Soak', await soak({ ...drill, queries: number('queries', 5 * million) }));
+  if (chosen.has('soak') && values.minutes !== undefined) {
+    const minutes = number('minutes', 10);
+    show('Soak', await endurance({ minutes, io: values.io, report: effort.report }));
+  } else if (chosen.has('soak'))
+    show('Soak', await soak({ ...drill, queries: number('queries', 5 * million) }));
   if (chosen.has('kill')) show('SIGKILL under load', await kill({ ...drill, queries: 0 }));
   if (chosen.has('flood'))
     show('Random names', await flood({ ...drill, queries: number('queries', 10 * million) }));
@@ -217,7 +225,7 @@ function save(): void {
   effort.report(`written to ${file}`);
 }
 
-function number(option: 'rounds' | 'seconds' | 'queries', preset: number): number {
+function number(option: 'rounds' | 'seconds' | 'queries' | 'minutes', preset: number): number {
   const text = values[option];
   if (text === undefined) return preset;
   const value = Number(text);

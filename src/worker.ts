@@ -19,6 +19,7 @@ import { ResponseCache } from './cache/index.ts';
 import type { Certificates } from './certificates.ts';
 import { ThreadDetector } from './detection.ts';
 import { ConnectionLimits, connectionsWithin, DEFAULT_LIMITS, type Listener } from './listen/index.ts';
+import { MemoryGuard, memoryRoom } from './memory-guard.ts';
 import { At, type Counters, openCounters, publishLag } from './metrics/index.ts';
 import { addressOctets, type DatagramSocket, type Engine, openEngine, PrefixSet } from './net/index.ts';
 import { type CompiledPolicy, openPolicy, type Policy, type TunnelAction } from './policy/index.ts';
@@ -71,6 +72,9 @@ class DataThread {
   readonly #forwarders: PrefixSet;
   readonly #views = new Map<string, number>();
   readonly #cache: ResponseCache;
+  readonly #memory: MemoryGuard;
+  /** Counted by a predecessor of this thread. */
+  readonly #shedsBefore: number;
   #audit!: AuditLog;
   #auditState: AuditState = { healthy: true, why: '' };
   #upstreams!: OpenUpstreams;
@@ -123,6 +127,17 @@ class DataThread {
             },
           });
     this.#cache = new ResponseCache(Math.floor(start.settings.cache.memory / start.workerCount));
+    this.#shedsBefore = this.#counters.columns[At.cacheSheds];
+    this.#memory = new MemoryGuard({
+      cache: this.#cache,
+      room: memoryRoom,
+      onShed: (room) =>
+        this.#log(
+          'warn',
+          { worker: start.worker, roomMiB: Math.round(room / 2 ** 20) },
+          'little memory is left to the process: the cache is made smaller; give the process more, or set cache.memory lower',
+        ),
+    });
   }
 
   async open(): Promise<void> {
@@ -177,7 +192,7 @@ class DataThread {
       sockets: this.#sockets,
       listeners: this.#listeners,
     });
-    this.#timers.push(setInterval(() => this.#path.tick(), TICK_MS));
+    this.#timers.push(setInterval(() => this.#tick(), TICK_MS));
     this.#timers.push(setInterval(() => this.#publish(), STATE_EVERY_MS));
     publishLag(this.#counters);
     this.#publish();
@@ -414,8 +429,15 @@ class DataThread {
     });
   }
 
+  #tick(): void {
+    this.#path.tick();
+    this.#memory.step();
+  }
+
   /** Numbers for the scraper and the state for the control thread. */
   #publish(): void {
+    this.#memory.look();
+    this.#counters.columns[At.cacheSheds] = this.#shedsBefore + this.#memory.sheds;
     this.#publisher?.publish();
     this.#say({ kind: 'state', upstreams: this.#upstreams.state(), audit: this.#auditState });
   }

@@ -20,11 +20,14 @@ export interface CacheCounters {
 
 /** A hit counts as a use for the order of eviction only once in so many times: most hits write nothing. */
 const TOUCH_EVERY = 16;
+/** Octets given up with a store beyond what it needs itself, while the cache is above its bound. */
+const STEP_WITH_STORE = 16 * 1024;
 const NONE = -1;
 
 export class ResponseCache {
   readonly counters: CacheCounters = { evictions: 0, collisions: 0 };
-  readonly #memoryMax: number;
+  /** Most octets it may hold. Lowered, it is what `store` and `trim` come down to. Never above that of the constructor. */
+  memoryMax: number;
   /** First slot of each chain. */
   readonly #places: Int32Array;
   readonly #mask: number;
@@ -43,7 +46,7 @@ export class ResponseCache {
 
   /** `memoryMax` in octets; 0 keeps nothing. */
   constructor(memoryMax: number) {
-    this.#memoryMax = memoryMax;
+    this.memoryMax = memoryMax;
     const slots = Math.ceil(memoryMax / CELL_MEMORY_MIN) + 1;
     let places = 1;
     while (places < slots) places *= 2;
@@ -88,11 +91,11 @@ export class ResponseCache {
     const before = this.#slotOf(key);
     if (before !== NONE) this.#remove(before);
     const { memory } = cell;
-    if (memory > this.#memoryMax >> 3) return;
-    while (this.#memory + memory > this.#memoryMax) {
-      this.#remove(this.#oldest);
-      this.counters.evictions++;
-    }
+    if (memory > this.memoryMax / 8) return;
+    // What lies above a bound that was lowered goes in steps (`trim`): all at once would hold up the thread.
+    const above = Math.min(this.#memory + memory - this.memoryMax, Math.max(memory, STEP_WITH_STORE));
+    this.#giveUp(above);
+    if (this.#free === NONE) return;
     const slot = this.#free;
     this.#free = this.#next[slot];
     this.#cells[slot] = cell;
@@ -103,6 +106,19 @@ export class ResponseCache {
     this.#link(slot);
     this.#size++;
     this.#memory += memory;
+  }
+
+  /** Gives up the least recently used above the bound, at most so many octets of them or a cell more. */
+  trim(octets: number): void {
+    this.#giveUp(Math.min(octets, this.#memory - this.memoryMax));
+  }
+
+  #giveUp(octets: number): void {
+    const until = this.#memory - octets;
+    while (this.#memory > until && this.#oldest !== NONE) {
+      this.#remove(this.#oldest);
+      this.counters.evictions++;
+    }
   }
 
   forget(question: Question, variant: number): void {

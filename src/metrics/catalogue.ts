@@ -125,6 +125,13 @@ export const PLAIN = [
   ['cacheHitsHeld', 'counter', 'cache_hits_total', { type: 'held' }, ''],
   ['cacheMisses', 'counter', 'cache_misses_total', {}, 'Allowed queries that the cache could not answer.'],
   [
+    'cacheSheds',
+    'counter',
+    'cache_sheds_total',
+    {},
+    'Times the bound of the cache was halved because little memory was left to the process.',
+  ],
+  [
     'cacheEvictions',
     'counter',
     'cache_evictions_total',

@@ -31,13 +31,15 @@ export interface RoomOptions {
   readonly upstreams: readonly string[];
   readonly policy?: string;
   readonly workers?: number;
+  /** More of the settings file, as text. */
+  readonly settings?: string;
   /** More settings, by path. */
   readonly set?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
 }
 
 /** The checkout, from `bench/` as well as from its compiled form. */
-const CHECKOUT = (() => {
+export const CHECKOUT = (() => {
   let directory = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(directory, 'package.json'))) directory = dirname(directory);
   return directory;
@@ -49,6 +51,7 @@ export class Room {
   readonly directory = mkdtempSync(join(tmpdir(), 'sallyport-drill-'));
   readonly #options: RoomOptions;
   port = 0;
+  #greeting = '';
   #http = '';
   #child!: ChildProcess;
   stderr = '';
@@ -56,7 +59,8 @@ export class Room {
   private constructor(options: RoomOptions) {
     this.#options = options;
     this.writePolicy(options.policy ?? POLICY);
-    writeFileSync(join(this.directory, 'sallyport.yaml'), 'policies: [policy.yaml]\n');
+    const more = options.settings ?? '';
+    writeFileSync(join(this.directory, 'sallyport.yaml'), `policies: [policy.yaml]\n${more}`);
   }
 
   static async open(options: RoomOptions): Promise<Room> {
@@ -104,8 +108,14 @@ export class Room {
         resolve();
       });
     });
+    this.#greeting = stdout;
     this.port = Number(/serving\s+\S+?:(\d+) \(/.exec(stdout)?.[1]);
     this.#http = /http\s+(http:\/\/[^/]+)/.exec(stdout)?.[1] ?? '';
+  }
+
+  /** The port of a listener over this transport. */
+  portOf(transport: string): number {
+    return Number(new RegExp(`127\\.0\\.0\\.1:(\\d+) \\(${transport}\\)`).exec(this.#greeting)?.[1]);
   }
 
   get pid(): number {
@@ -166,14 +176,18 @@ export class Room {
       .map((line) => Number(line.slice(line.lastIndexOf(' ') + 1)));
   }
 
+  /** Ends the process in order and leaves its directory. */
+  async stop(): Promise<void> {
+    if (!this.isAlive) return;
+    const gone = new Promise((resolve) => this.#child.once('exit', resolve));
+    this.#child.kill('SIGTERM');
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), 8000);
+    await gone;
+    clearTimeout(timer);
+  }
+
   async close(): Promise<void> {
-    if (this.isAlive) {
-      const gone = new Promise((resolve) => this.#child.once('exit', resolve));
-      this.#child.kill('SIGTERM');
-      const timer = setTimeout(() => this.#child.kill('SIGKILL'), 8000);
-      await gone;
-      clearTimeout(timer);
-    }
+    await this.stop();
     rmSync(this.directory, { recursive: true, force: true });
   }
 }

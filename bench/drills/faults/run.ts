@@ -6,6 +6,7 @@
 import { parseArgs } from 'node:util';
 import { type Claim, printClaims } from '../verdict.ts';
 import { clockJumps, fakeTimeLibrary, killed, reloads, threadEnds } from './machine.ts';
+import { manyClients, memoryCap } from './memory.ts';
 import { allDown, flapping, loss, oneOfThree, unanswered } from './network.ts';
 import { descriptors, idleClients, neverReads } from './streams.ts';
 import { overload, responseRate, waterTorture } from './water-torture.ts';
@@ -22,6 +23,8 @@ const DRILLS: Readonly<Record<string, (effort: number) => Promise<Claim[]>>> = {
   descriptors,
   'idle-clients': idleClients,
   'never-reads': neverReads,
+  'memory-cap': memoryCap,
+  'many-clients': manyClients,
   reloads,
   killed,
   'thread-ends': threadEnds,
