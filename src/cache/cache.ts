@@ -1,173 +1,115 @@
 /**
  * Stored responses, bounded by octets of memory, least recently used out first.
  *
- *    places  hash of the key ──▶ slot ──▶ slot (the chain of slots with the same low bits)
- *    slot    cell │ key │ memory │ next in its chain │ newer │ older
- *
  * Cells are found by an int32 hash of name, type and variant and then verified: two questions with one hash share a
- * slot, the later one takes it, and the collision is counted. The hash is seeded with a secret of the process.
- *
- * Columns of its own, because every forwarded miss stores a cell and gives up another (bench/miss-path.ts): what is given
- * up has long left the processor's caches and is not looked at again.
+ * place, the later one takes it, and the collision is counted. The hash is seeded with a secret of the process.
  */
+import { LRUCache } from 'lru-cache';
 import { type Question, sameOctets } from '../wire/index.ts';
-import { CELL_MEMORY_MIN, type Cell } from './cell.ts';
+import type { Cell } from './cell.ts';
 
 export interface CacheCounters {
   evictions: number;
   collisions: number;
 }
 
-/** A hit counts as a use for the order of eviction only once in so many times: most hits write nothing. */
+/** Places of the front; a power of two. */
+const FRONT_LENGTH = 8192;
+/** A hit in the front counts as a use for the order of eviction only once in so many times. */
 const TOUCH_EVERY = 16;
 /** Octets given up with a store beyond what it needs itself, while the cache is above its bound. */
 const STEP_WITH_STORE = 16 * 1024;
-const NONE = -1;
 
 export class ResponseCache {
+  /**
+   * The cells hit last, found by the low bits of their key: most queries are for few names, and a look-up here costs a
+   * third of one in the ordered map behind it. A cell stands here only while it stands there.
+   */
+  readonly #front: (Cell | undefined)[] = new Array(FRONT_LENGTH).fill(undefined);
   readonly counters: CacheCounters = { evictions: 0, collisions: 0 };
   /** Most octets it may hold. Lowered, it is what `store` and `trim` come down to. Never above that of the constructor. */
   memoryMax: number;
-  /** First slot of each chain. */
-  readonly #places: Int32Array;
-  readonly #mask: number;
-  readonly #cells: (Cell | undefined)[];
-  readonly #keys: Int32Array;
-  readonly #octets: Int32Array;
-  readonly #next: Int32Array;
-  readonly #newer: Int32Array;
-  readonly #older: Int32Array;
-  /** First of the free slots, chained by `next`. */
-  #free = 0;
-  #newest = NONE;
-  #oldest = NONE;
-  #size = 0;
-  #memory = 0;
+  readonly #cells: LRUCache<number, Cell> | null;
 
   /** `memoryMax` in octets; 0 keeps nothing. */
   constructor(memoryMax: number) {
     this.memoryMax = memoryMax;
-    const slots = Math.ceil(memoryMax / CELL_MEMORY_MIN) + 1;
-    let places = 1;
-    while (places < slots) places *= 2;
-    this.#mask = places - 1;
-    this.#places = new Int32Array(places).fill(NONE);
-    this.#cells = new Array<Cell | undefined>(slots).fill(undefined);
-    this.#keys = new Int32Array(slots);
-    this.#octets = new Int32Array(slots);
-    this.#next = new Int32Array(slots);
-    for (let slot = 0; slot < slots; slot++) this.#next[slot] = slot + 1 < slots ? slot + 1 : NONE;
-    this.#newer = new Int32Array(slots).fill(NONE);
-    this.#older = new Int32Array(slots).fill(NONE);
+    this.#cells =
+      memoryMax === 0
+        ? null
+        : new LRUCache<number, Cell>({
+            maxSize: memoryMax,
+            maxEntrySize: Math.max(1, Math.floor(memoryMax / 8)),
+            sizeCalculation: (cell) => cell.memory,
+            dispose: (cell, key, why) => {
+              if (why === 'evict') this.counters.evictions++;
+              if (this.#front[key & (FRONT_LENGTH - 1)] === cell)
+                this.#front[key & (FRONT_LENGTH - 1)] = undefined;
+            },
+          });
   }
 
   get size(): number {
-    return this.#size;
+    return this.#cells?.size ?? 0;
   }
 
   get memory(): number {
-    return this.#memory;
+    return this.#cells?.calculatedSize ?? 0;
   }
 
   /** The cell for this question and variant, fresh or not; the caller looks at `endsAtMs`. */
   find(question: Question, variant: number): Cell | undefined {
-    const slot = this.#slotOf(keyOf(question, variant));
-    if (slot === NONE) return undefined;
-    const cell = this.#cells[slot] as Cell;
-    if (!isFor(cell, question, variant)) {
-      this.counters.collisions++;
-      return undefined;
+    const key = keyOf(question, variant);
+    const place = key & (FRONT_LENGTH - 1);
+    const near = this.#front[place];
+    if (near !== undefined && isFor(near, question, variant)) {
+      if (near.hits % TOUCH_EVERY === 0) this.#cells?.get(key);
+      return near;
     }
-    if (cell.hits % TOUCH_EVERY === 0 && slot !== this.#newest) {
-      this.#unlink(slot);
-      this.#link(slot);
+    const cell = this.#cells?.get(key);
+    if (cell === undefined) return undefined;
+    if (isFor(cell, question, variant)) {
+      this.#front[place] = cell;
+      return cell;
     }
-    return cell;
+    this.counters.collisions++;
+    return undefined;
   }
 
   /** Keeps `cell` for the question it answers. A cell larger than an eighth of the cache is not kept. */
   store(question: Question, cell: Cell): void {
+    const cells = this.#cells;
+    if (cells === null) return;
     const key = keyOf(question, cell.variant);
-    const before = this.#slotOf(key);
-    if (before !== NONE) this.#remove(before);
     const { memory } = cell;
-    if (memory > this.memoryMax / 8) return;
+    if (memory > this.memoryMax / 8) {
+      cells.delete(key);
+      return;
+    }
     // What lies above a bound that was lowered goes in steps (`trim`): all at once would hold up the thread.
-    const above = Math.min(this.#memory + memory - this.memoryMax, Math.max(memory, STEP_WITH_STORE));
+    const above = Math.min(cells.calculatedSize + memory - this.memoryMax, Math.max(memory, STEP_WITH_STORE));
     this.#giveUp(above);
-    if (this.#free === NONE) return;
-    const slot = this.#free;
-    this.#free = this.#next[slot];
-    this.#cells[slot] = cell;
-    this.#keys[slot] = key;
-    this.#octets[slot] = memory;
-    this.#next[slot] = this.#places[key & this.#mask];
-    this.#places[key & this.#mask] = slot;
-    this.#link(slot);
-    this.#size++;
-    this.#memory += memory;
+    cells.set(key, cell);
   }
 
   /** Gives up the least recently used above the bound, at most so many octets of them or a cell more. */
   trim(octets: number): void {
-    this.#giveUp(Math.min(octets, this.#memory - this.memoryMax));
+    this.#giveUp(Math.min(octets, this.memory - this.memoryMax));
   }
 
   #giveUp(octets: number): void {
-    const until = this.#memory - octets;
-    while (this.#memory > until && this.#oldest !== NONE) {
-      this.#remove(this.#oldest);
-      this.counters.evictions++;
-    }
+    const cells = this.#cells;
+    if (cells === null || octets <= 0) return;
+    const until = cells.calculatedSize - octets;
+    while (cells.size > 0 && cells.calculatedSize > until) cells.pop();
   }
 
   forget(question: Question, variant: number): void {
-    const slot = this.#slotOf(keyOf(question, variant));
-    if (slot !== NONE) this.#remove(slot);
+    this.#cells?.delete(keyOf(question, variant));
   }
 
   clear(): void {
-    while (this.#oldest !== NONE) this.#remove(this.#oldest);
-  }
-
-  #slotOf(key: number): number {
-    let slot = this.#places[key & this.#mask];
-    while (slot !== NONE && this.#keys[slot] !== key) slot = this.#next[slot];
-    return slot;
-  }
-
-  #remove(slot: number): void {
-    const place = this.#keys[slot] & this.#mask;
-    let at = this.#places[place];
-    if (at === slot) {
-      this.#places[place] = this.#next[slot];
-    } else {
-      while (this.#next[at] !== slot) at = this.#next[at];
-      this.#next[at] = this.#next[slot];
-    }
-    this.#unlink(slot);
-    this.#cells[slot] = undefined;
-    this.#size--;
-    this.#memory -= this.#octets[slot];
-    this.#next[slot] = this.#free;
-    this.#free = slot;
-  }
-
-  #link(slot: number): void {
-    this.#older[slot] = this.#newest;
-    this.#newer[slot] = NONE;
-    if (this.#newest === NONE) this.#oldest = slot;
-    else this.#newer[this.#newest] = slot;
-    this.#newest = slot;
-  }
-
-  #unlink(slot: number): void {
-    const newer = this.#newer[slot];
-    const older = this.#older[slot];
-    if (newer === NONE) this.#newest = older;
-    else this.#older[newer] = older;
-    if (older === NONE) this.#oldest = newer;
-    else this.#newer[older] = newer;
+    this.#cells?.clear();
   }
 }
 

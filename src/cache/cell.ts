@@ -13,8 +13,8 @@ import { copyOctets, putU16, putU32, u16, u32 } from '../wire/index.ts';
 const CELL_OVERHEAD = 1100;
 /** Octets of the audit text that comes with the first hit, beyond the name. */
 const TAIL_LENGTH = 500;
-/** No cell counts for less. */
-export const CELL_MEMORY_MIN = CELL_OVERHEAD + TAIL_LENGTH;
+/** What every cell counts for, whatever it holds. */
+const CELL_MEMORY_MIN = CELL_OVERHEAD + TAIL_LENGTH;
 
 /** A failure that is remembered for a moment, so that its question is not asked again at once (RFC 9520). */
 export type StoredFailure = 'timeout' | 'unreachable' | 'unusable' | 'upstreamRcode';

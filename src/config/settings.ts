@@ -487,7 +487,6 @@ const Detect = z.strictObject({
     },
   ),
   stateDirectory: path('Where budgets and history are kept over a restart.').default('var/detect'),
-  memory: size('64MiB', 'Memory for clients and zones.', { least: '1MiB', most: '16GiB' }),
 });
 
 const Log = z.strictObject({
