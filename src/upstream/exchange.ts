@@ -82,7 +82,7 @@ export class Exchange implements ServerEvents {
     asked.type = question.type;
     asked.dnssecOk = question.dnssecOk;
     asked.checkingDisabled = question.checkingDisabled;
-    pool.budget.asked();
+    pool.budget.asked(nowMs);
     this.#inAsk = true;
     this.#advance(asked, nowMs);
     this.#inAsk = false;

@@ -6,16 +6,22 @@ const BURST = 80;
 const PER_QUESTION = 0.3;
 const PER_ANSWER = 1;
 const PER_SECOND = 5;
-/** Tokens a later retransmission leaves to the first ones. */
+/**
+ * Tokens a later retransmission leaves to the first ones, while questions come. When none has come for QUIET_MS there is
+ * nobody to leave them to: what a burst has left waiting goes as replies bring tokens back.
+ */
 const RESERVE = 10;
+const QUIET_MS = 100;
 
 export class RetryBudget {
   #tokens = BURST;
   #filledMs = 0;
+  #askedMs = Number.NEGATIVE_INFINITY;
   /** Times the answer was no. */
   denied = 0;
 
-  asked(): void {
+  asked(nowMs: number): void {
+    this.#askedMs = nowMs;
     this.#tokens = Math.min(BURST, this.#tokens + PER_QUESTION);
   }
 
@@ -29,7 +35,8 @@ export class RetryBudget {
       this.#tokens = Math.min(BURST, this.#tokens + ((nowMs - this.#filledMs) * PER_SECOND) / 1000);
       this.#filledMs = nowMs;
     }
-    if (this.#tokens < 1 + RESERVE * Math.max(0, messages - 1)) {
+    const reserve = nowMs - this.#askedMs > QUIET_MS ? 0 : RESERVE * Math.max(0, messages - 1);
+    if (this.#tokens < 1 + reserve) {
       this.denied++;
       return false;
     }

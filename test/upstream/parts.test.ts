@@ -180,12 +180,24 @@ describe('takeCookie', () => {
 });
 
 describe('RetryBudget', () => {
+  test('keeps nothing back for first retransmissions when no question comes any more', () => {
+    const budget = new RetryBudget();
+    budget.asked(0);
+    for (let i = 0; i < 75; i++) budget.take(1, 0);
+    expect(budget.take(4, 90)).toBe(false);
+    // What a burst left waiting: each reply brings back the token for the next.
+    for (let i = 0; i < 200; i++) {
+      expect(budget.take(4, 200)).toBe(true);
+      budget.answered();
+    }
+  });
+
   test('allows less than half a retransmission for each question that nobody answers', () => {
     const budget = new RetryBudget();
     let taken = 0;
     for (let i = 0; i < 3200; i++) {
-      budget.asked();
       const nowMs = i * 2.5;
+      budget.asked(nowMs);
       while (budget.take(1, nowMs)) taken++;
     }
     expect(taken).toBeLessThan(3200 * 0.4);
@@ -193,6 +205,7 @@ describe('RetryBudget', () => {
 
   test('allows one for each question where answers come, and leaves later ones behind first ones', () => {
     const budget = new RetryBudget();
+    budget.asked(0);
     for (let i = 0; i < 60; i++) budget.take(1, 0);
     expect(budget.take(4, 0)).toBe(false);
     expect(budget.take(1, 0)).toBe(true);
