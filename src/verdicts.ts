@@ -207,14 +207,15 @@ export class Verdicts {
   #candidates({ client, zone }: Target): Candidate[] {
     if (client !== null && zone !== null) return [this.#candidate('client+domain', client, zone)];
     const wanted = this.#candidate(client === null ? 'domain' : 'client', client, zone);
-    const isMeant = ({ verdict }: Listed): boolean =>
-      verdict.scope === 'client+domain' &&
+    // Behind a verdict that was widened to a zone or a client stands the block of the pair that reached it.
+    const isMeant = ({ verdict, action }: Listed): boolean =>
+      (verdict.scope === 'client+domain' || action === 'quarantine' || action === 'block-all') &&
       (client === null
         ? verdict.zoneA === wanted.block.zoneA && verdict.zoneB === wanted.block.zoneB
         : verdict.clientA === wanted.block.clientA && verdict.clientB === wanted.block.clientB);
     const pairs = [...this.#listed.values()].filter(isMeant).map((one) => ({
-      block: one.verdict,
-      shown: shownOf(one),
+      block: { ...one.verdict, scope: 'client+domain' as const },
+      shown: { client: one.client, zone: one.zone, scope: 'client+domain' as const },
     }));
     return [wanted, ...pairs];
   }

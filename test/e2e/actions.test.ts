@@ -243,9 +243,14 @@ describe('a verdict', () => {
     const response = await fetch(`${serving.http}/api/release`, { method: 'POST', body, headers });
     expect(response.status).toBe(200);
     expect(await ask(CLIENT.apart, 'cached.example.org')).toBe(ANSWERED);
+    // The zone where it was found is free again as well.
+    expect(await ask(CLIENT.apart, 'www.apart.example.com')).toBe(ANSWERED);
     await expect
       .poll(() => records('verdict-ended').filter(({ client }) => client === CLIENT.apart))
-      .toMatchObject([{ how: 'released' }]);
+      .toMatchObject([
+        { how: 'released', scope: 'client' },
+        { how: 'released', scope: 'client+domain' },
+      ]);
   });
 
   test('is there after a kill and a restart, and holds', async () => {
