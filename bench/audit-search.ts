@@ -98,6 +98,7 @@ async function write(): Promise<number> {
     detail: null,
     redaction: null,
     tail: null,
+    tailAt: 0,
   };
   let segments = 0;
   process.once('SIGINT', () => {

@@ -32,6 +32,7 @@ const entry: Entry = {
   detail: null,
   redaction: null,
   tail: null,
+  tailAt: 0,
 };
 
 const cpuUs = (): number => {

@@ -140,5 +140,5 @@ class Aside extends Block {
 }
 
 /** What `append` needs room for at most. */
-export const lineLengthMax = ({ outcome, detail, tail }: Entry): number =>
-  ENTRY_LENGTH_MAX + (tail === null ? outcome.length + (detail === null ? 0 : detail.length) : tail[0]);
+export const lineLengthMax = ({ outcome, detail, tail, tailAt }: Entry): number =>
+  ENTRY_LENGTH_MAX + (tail === null ? outcome.length + (detail === null ? 0 : detail.length) : tail[tailAt]);

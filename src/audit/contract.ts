@@ -40,6 +40,8 @@ export interface Entry {
    * null: made from the fields above.
    */
   tail: LineText | null;
+  /** Word at which the text in `tail` begins: it may stand among others. */
+  tailAt: number;
   /** For a name that gives something away, made by `renderRedaction`; null for all others. */
   redaction: Redaction | null;
 }

@@ -23,11 +23,15 @@ export function lineTextOf(octets: Uint8Array): LineText {
   return text;
 }
 
-/** Puts `text` at `at` and returns the position behind it. Up to `OVERRUN` octets behind that are overwritten. */
-export function putLineText(text: LineText, into: DataView, at: number): number {
-  const count = text.length;
-  for (let i = 1, to = at; i < count; i++, to += WORD) into.setFloat64(to, text[i], true);
-  return at + text[0];
+/**
+ * Puts `text`, which may stand among others at word `from`, at `at` and returns the position behind it. Up to `OVERRUN` octets
+ * behind that are overwritten.
+ */
+export function putLineText(text: LineText, into: DataView, at: number, from = 0): number {
+  const length = text[from];
+  const end = at + length;
+  for (let i = from + 1, to = at; to < end; i++, to += WORD) into.setFloat64(to, text[i], true);
+  return end;
 }
 
 /** The four decimal digits of 0 to 9999, as the octets of a word in network order. */

@@ -96,7 +96,9 @@ export class LineWriter {
     at = putNumber(view, at, entry.id);
     at = putLineText(this.#rcodeText(entry.rcode, entry.cached), view, at);
     at = putNumber(view, at, entry.size);
-    return entry.tail === null ? this.writeTail(octets, at, entry) : putLineText(entry.tail, view, at);
+    return entry.tail === null
+      ? this.writeTail(octets, at, entry)
+      : putLineText(entry.tail, view, at, entry.tailAt);
   }
 
   /** The part of a line from the name on. */

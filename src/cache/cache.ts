@@ -7,33 +7,30 @@
 import { LRUCache } from 'lru-cache';
 import { type Question, sameOctets } from '../wire/index.ts';
 import type { Cell } from './cell.ts';
+import { HotStore, NO_RECORD } from './hot-store.ts';
 
 export interface CacheCounters {
   evictions: number;
   collisions: number;
 }
 
-/** Places of the front; a power of two. */
-const FRONT_LENGTH = 8192;
-/** A hit in the front counts as a use for the order of eviction only once in so many times. */
-const TOUCH_EVERY = 16;
+/** The hot store takes this part of the memory, and no more than `HOT_MAX`; below `HOT_MIN` it is not worth having. */
+const HOT_PART = 1 / 4;
+const HOT_MAX = 16 * 2 ** 20;
+const HOT_MIN = 64 * 2 ** 10;
 /** Octets given up with a store beyond what it needs itself, while the cache is above its bound. */
 const STEP_WITH_STORE = 16 * 1024;
 
 export class ResponseCache {
-  /**
-   * The cells hit last, found by the low bits of their key: most queries are for few names, and a look-up here costs a
-   * third of one in the ordered map behind it. A cell stands here only while it stands there.
-   */
-  readonly #front: (Cell | undefined)[] = new Array(FRONT_LENGTH).fill(undefined);
   readonly counters: CacheCounters = { evictions: 0, collisions: 0 };
-  /** Most octets it may hold. Lowered, it is what `store` and `trim` come down to. Never above that of the constructor. */
-  memoryMax: number;
   readonly #cells: LRUCache<number, Cell> | null;
+  #hot: HotStore;
+  #memoryMax: number;
 
   /** `memoryMax` in octets; 0 keeps nothing. */
   constructor(memoryMax: number) {
-    this.memoryMax = memoryMax;
+    this.#memoryMax = memoryMax;
+    this.#hot = new HotStore(hotIn(memoryMax));
     this.#cells =
       memoryMax === 0
         ? null
@@ -43,37 +40,64 @@ export class ResponseCache {
             sizeCalculation: (cell) => cell.memory,
             dispose: (cell, key, why) => {
               if (why === 'evict') this.counters.evictions++;
-              if (this.#front[key & (FRONT_LENGTH - 1)] === cell)
-                this.#front[key & (FRONT_LENGTH - 1)] = undefined;
+              this.#hot.drop(key, cell);
             },
           });
+  }
+
+  /** Records of what is asked most; another object after the bound was moved far. */
+  get hot(): HotStore {
+    return this.#hot;
   }
 
   get size(): number {
     return this.#cells?.size ?? 0;
   }
 
+  /** Octets held, the hot store included. */
   get memory(): number {
-    return this.#cells?.calculatedSize ?? 0;
+    return this.#cells === null ? 0 : this.#cells.calculatedSize + this.#hot.memory;
+  }
+
+  /** Most octets it may hold. */
+  get memoryMax(): number {
+    return this.#memoryMax;
+  }
+
+  /** Lowered, it is what `store` and `trim` come down to. Never above that of the constructor. */
+  set memoryMax(octets: number) {
+    this.#memoryMax = octets;
+    const hot = hotIn(octets);
+    // The bound grows back slowly: not for every step of it are all records made anew.
+    if (hot < this.#hot.memory || hot >= this.#hot.memory * 2) this.#hot = new HotStore(hot);
   }
 
   /** The cell for this question and variant, fresh or not; the caller looks at `endsAtMs`. */
   find(question: Question, variant: number): Cell | undefined {
-    const key = keyOf(question, variant);
-    const place = key & (FRONT_LENGTH - 1);
-    const near = this.#front[place];
-    if (near !== undefined && isFor(near, question, variant)) {
-      if (near.hits % TOUCH_EVERY === 0) this.#cells?.get(key);
-      return near;
-    }
-    const cell = this.#cells?.get(key);
-    if (cell === undefined) return undefined;
-    if (isFor(cell, question, variant)) {
-      this.#front[place] = cell;
-      return cell;
-    }
+    const cell = this.#cells?.get(keyOf(question, variant));
+    if (cell === undefined || isFor(cell, question, variant)) return cell;
     this.counters.collisions++;
     return undefined;
+  }
+
+  /** Line in `hot` of a fresh answer that was judged by this policy for this group; NO_RECORD when there is none. */
+  findHot(
+    question: Question,
+    variant: number,
+    group: number,
+    generation: number,
+    phase: number,
+    nowMs: number,
+  ): number {
+    const key = keyOf(question, variant);
+    const line = this.#hot.find(key, question, variant, group, generation, phase, nowMs);
+    if (line !== NO_RECORD && this.#hot.countHit(line)) this.#cells?.get(key);
+    return line;
+  }
+
+  /** Makes a record in `hot` of a cell that `find` returned; see `HotStore.put`. */
+  keepHot(question: Question, cell: Cell, group: number, ending: object, text: Float64Array): void {
+    this.#hot.put(keyOf(question, cell.variant), cell, group, ending, text);
   }
 
   /** Keeps `cell` for the question it answers. A cell larger than an eighth of the cache is not kept. */
@@ -82,19 +106,19 @@ export class ResponseCache {
     if (cells === null) return;
     const key = keyOf(question, cell.variant);
     const { memory } = cell;
-    if (memory > this.memoryMax / 8) {
+    if (memory > this.#memoryMax / 8) {
       cells.delete(key);
       return;
     }
     // What lies above a bound that was lowered goes in steps (`trim`): all at once would hold up the thread.
-    const above = Math.min(cells.calculatedSize + memory - this.memoryMax, Math.max(memory, STEP_WITH_STORE));
+    const above = Math.min(this.memory + memory - this.#memoryMax, Math.max(memory, STEP_WITH_STORE));
     this.#giveUp(above);
     cells.set(key, cell);
   }
 
   /** Gives up the least recently used above the bound, at most so many octets of them or a cell more. */
   trim(octets: number): void {
-    this.#giveUp(Math.min(octets, this.memory - this.memoryMax));
+    this.#giveUp(Math.min(octets, this.memory - this.#memoryMax));
   }
 
   #giveUp(octets: number): void {
@@ -111,6 +135,12 @@ export class ResponseCache {
   clear(): void {
     this.#cells?.clear();
   }
+}
+
+/** Octets for the hot store: a power of two, or 0. */
+function hotIn(memoryMax: number): number {
+  const octets = 2 ** Math.floor(Math.log2(memoryMax * HOT_PART));
+  return octets >= HOT_MIN ? Math.min(octets, HOT_MAX) : 0;
 }
 
 /** Whether a cell answers exactly this question: hashes may meet, names may not. */

@@ -50,6 +50,7 @@ export class Exit {
       outcome: new Uint8Array(0),
       detail: null,
       tail: null,
+      tailAt: 0,
       redaction: null,
     };
   }
@@ -99,9 +100,10 @@ export class Exit {
     this.#secrets.note(finding, client, clientLength, name, ending.response !== null);
   }
 
-  /** The same for a response that is served again and again: `tail` says what is alike each time. */
-  finishAgain(query: Query, ending: Ending, tail: LineText): void {
+  /** The same for a response that is served again and again: the text in `tail` at word `tailAt` is alike each time. */
+  finishAgain(query: Query, ending: Ending, tail: LineText, tailAt: number): void {
     this.#entry.tail = tail;
+    this.#entry.tailAt = tailAt;
     this.#append(query, ending, true);
   }
 

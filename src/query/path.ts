@@ -10,7 +10,7 @@
  * - Answer judged before it is stored or sent.
  */
 import type { AuditLog } from '../audit/index.ts';
-import { type Cell, type ResponseCache, variantOf } from '../cache/index.ts';
+import { type Cell, NO_RECORD, type ResponseCache, variantOf } from '../cache/index.ts';
 import type { StreamMessage } from '../listen/contract.ts';
 import { At, type Counters } from '../metrics/index.ts';
 import type { Datagram, DatagramSocket, PrefixSet } from '../net/index.ts';
@@ -30,7 +30,7 @@ import type { PrefetchLimits } from './prefetch.ts';
 import { Query } from './query.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { QuestionReader } from './read-question.ts';
-import { appendRecord, respondAnswer, respondAny, respondCell, respondEmpty } from './respond.ts';
+import { appendRecord, respondAnswer, respondAny, respondCell, respondEmpty, respondHot } from './respond.ts';
 import type { GroupView, Site } from './site.ts';
 
 export interface PathLimits extends TtlBounds {
@@ -279,6 +279,7 @@ export class QueryPath {
     if (apartUntilMs !== 0 && this.#keepApart(query, group, apartUntilMs)) return;
 
     const variant = variantOf(group.view, query.dnssecOk, query.checkingDisabled);
+    if (query.recursionDesired && this.#serveHot(query, variant)) return;
     const cell = this.#cache.find(question, variant);
     // A cell carries the verdict on its question, for this group and until a rule ends: no other may use it.
     const known = cell === undefined || !query.recursionDesired ? null : this.#knownVerdict(query, cell);
@@ -373,6 +374,20 @@ export class QueryPath {
     return cell.verdict as AllowingVerdict | null;
   }
 
+  /** Answers what is asked most; false when it is not, or does not fit, and the query goes on. */
+  #serveHot(query: Query, variant: number): boolean {
+    const { policy } = query.site;
+    const phase = policy.phaseAt(this.#exit.wallMs);
+    const nowMs = this.#nowMs;
+    const line = this.#cache.findHot(this.#question, variant, query.group, policy.generation, phase, nowMs);
+    if (line === NO_RECORD) return false;
+    const { hot } = this.#cache;
+    if (!respondHot(query, hot, line, hot.ageSecondsOf(line, nowMs), this.#cookie(query))) return false;
+    this.#counters.columns[hot.isNegative(line) ? At.cacheHitsDenial : At.cacheHitsSuccess]++;
+    this.#exit.finishAgain(query, hot.endingOf(line) as Ending, hot.words, hot.textAt(line));
+    return true;
+  }
+
   /** Answers from `cell` if it may and can be; false sends the query on. */
   #serve(query: Query, group: GroupView, verdict: AllowingVerdict, cell: Cell): boolean {
     const isDue = cell.dueAtMs <= this.#nowMs;
@@ -417,7 +432,8 @@ export class QueryPath {
       cell.tail = this.#exit.renderTail(query, ending, cell.name, detail, finding);
       cell.tailOf = ending;
     }
-    this.#exit.finishAgain(query, ending, cell.tail);
+    this.#exit.finishAgain(query, ending, cell.tail, 0);
+    if (!isDue) this.#cache.keepHot(this.#question, cell, query.group, ending, cell.tail);
     return true;
   }
 

@@ -6,7 +6,7 @@
  * A response that does not fit the client's size goes out empty with TC set, and the client comes back over TCP.
  */
 import type { Answer } from '../answer/index.ts';
-import { type Cell, writeStale } from '../cache/index.ts';
+import { type Cell, type HotStore, writeStale } from '../cache/index.ts';
 import {
   AA,
   AD,
@@ -309,6 +309,32 @@ export function respondCell(query: Query, cell: Cell, ageSeconds: number, cookie
   );
   cell.writeAged(query.octets, query.questionEnd, ageSeconds);
   query.length = closeMessage(query, end, cell.rcode, null, cell.extendedErrors, cookie);
+}
+
+/** An answer from the hot store, the same as `respondCell`; false when it does not fit, with nothing written. */
+export function respondHot(
+  query: Query,
+  hot: HotStore,
+  line: number,
+  ageSeconds: number,
+  cookie: Uint8Array,
+): boolean {
+  const end = query.questionEnd + hot.bodyLengthOf(line);
+  const length = end + optLength(query, null, NO_OCTETS, cookie);
+  if (length > query.responseMax) return false;
+  makeRoom(query, length);
+  const rcode = hot.rcodeOf(line);
+  query.rcode = rcode;
+  writeCounts(
+    query,
+    highFlags(query),
+    lowFlags(query, rcode, hot.isAuthenticated(line)),
+    hot.answerCountOf(line),
+    hot.authorityCountOf(line),
+  );
+  hot.writeAged(line, query.octets, query.questionEnd, ageSeconds);
+  query.length = closeMessage(query, end, rcode, null, NO_OCTETS, cookie);
+  return true;
 }
 
 /** A copy of the cell's answer at its age, for the rare path that needs it as an answer. */

@@ -59,6 +59,7 @@ export function entryFor(log: AuditLog, name: string | Uint8Array = 'www.example
     }),
     detail: log.renderDetail({ answers: ['A 192.0.2.1'], upstream: '192.0.2.53:53' }),
     tail: null,
+    tailAt: 0,
     redaction: null,
   };
 }

@@ -39,6 +39,10 @@ const SEED = 0x5a11;
 const EMPTY = Buffer.from('{}');
 
 /** An entry as it would stand in the audit. */
+/** A text that stands in words, the first of which is its length in octets. */
+const textOf = (words: LineText, at: number): string =>
+  Buffer.from(words.buffer, words.byteOffset + (at + 1) * 8, words[at]).toString('utf8');
+
 export interface HeardEntry extends Partial<OutcomeFields>, DetailFields {
   readonly qname: string | null;
   readonly qtype: string;
@@ -118,7 +122,7 @@ class MemoryAudit implements AuditLog {
         ? this.#render(entry)
         : {
             ...this.#render({ ...entry, nameLength: 0, outcome: EMPTY, detail: null }),
-            ...JSON.parse(Buffer.from(entry.tail.buffer, 8, entry.tail[0]).toString('utf8')),
+            ...JSON.parse(textOf(entry.tail, entry.tailAt)),
             rcode: entry.rcode === -1 ? null : rcodeName(entry.rcode),
             cached: entry.cached,
           },
