@@ -26,13 +26,19 @@ export const IPV6_MTU_DISCOVER = 23;
 export const IPV6_V6ONLY = 26;
 export const IPV6_RECVPKTINFO = 49;
 export const PMTUDISC_OMIT = 5;
+export const SOL_UDP = 17;
+export const UDP_SEGMENT = 103;
 export const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
 export const EPOLL_CTL_ADD = 1;
 export const EPOLLIN = 1;
 
 export const EINTR = 4;
+export const EIO = 5;
 export const EAGAIN = 11;
+export const EINVAL = 22;
+export const EMSGSIZE = 90;
+export const EOPNOTSUPP = 95;
 export const ECONNREFUSED = 111;
 
 const CALL_NUMBERS: Partial<Record<NodeJS.Architecture, { recvmmsg: number; sendmmsg: number }>> = {

@@ -20,20 +20,22 @@ export const HEADER_LENGTH = 64;
 export const HEADER_WORDS = 16;
 const NAME_WORD = 0;
 export const NAME_LENGTH_WORD = 2;
-const IOV_WORD = 4;
-const IOV_COUNT_WORD = 6;
-const CONTROL_WORD = 8;
+export const IOV_WORD = 4;
+export const IOV_COUNT_WORD = 6;
+export const CONTROL_WORD = 8;
 export const CONTROL_LENGTH_WORD = 10;
 export const FLAGS_WORD = 12;
 export const LENGTH_WORD = 14;
 
-const IOV_LENGTH = 16;
+export const IOV_LENGTH = 16;
 export const IOV_WORDS = 4;
 export const IOV_LENGTH_WORD = 2;
 /** Room for a sockaddr_in (16 octets) or sockaddr_in6 (28). */
 const NAME_STRIDE = 32;
+export const NAME_WORDS = NAME_STRIDE / 4;
 /** Room for one IPV6_PKTINFO message (40 octets) or IP_PKTINFO (32). */
 export const CONTROL_STRIDE = 40;
+export const CONTROL_WORDS = CONTROL_STRIDE / 4;
 
 const WORD = 0x1_0000_0000;
 
@@ -41,6 +43,13 @@ const WORD = 0x1_0000_0000;
 function putPointer(words: Uint32Array, at: number, address: number): void {
   words[at] = address % WORD;
   words[at + 1] = Math.floor(address / WORD);
+}
+
+/** Pointers to `count` things that lie `stride` octets apart, from `address` on; two words each. */
+export function pointers(address: number, count: number, stride: number): Uint32Array {
+  const words = new Uint32Array(count * 2);
+  for (let i = 0; i < count; i++) putPointer(words, i * 2, address + i * stride);
+  return words;
 }
 
 /** An array of `count` message headers. `bound[i]` is the slot that header `i` points at, or −1. */

@@ -101,6 +101,11 @@ export class Opener {
     this.#libc.close(fd);
   }
 
+  /** A socket address as the kernel has it; the same memory each time. */
+  nameOf(address: Uint8Array, port: number): Uint8Array {
+    return this.#octets.subarray(0, this.#putName(address, port));
+  }
+
   #putName(address: Uint8Array, port: number): number {
     const isV6 = address.length === IPV6_LENGTH;
     this.#octets.fill(0);

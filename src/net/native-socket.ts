@@ -21,10 +21,16 @@ import * as m from './mmsg.ts';
 import type { Opener } from './native-open.ts';
 import { NAME_LENGTH_V4, NAME_LENGTH_V6 } from './native-open.ts';
 import { checkSlots, Slots } from './slots.ts';
+import { Trains } from './trains.ts';
 import type { Watch, Watched } from './watch.ts';
 
 /** Batches read in one turn of the event loop; the socket rings again if there is more. */
 const ROUNDS_MAX = 4;
+
+/** What the kernel says of a train that it cannot cut up on its way: an interface without checksums, a packet filter. */
+const CANNOT_SEGMENT = new Set([c.EIO, c.EINVAL, c.EMSGSIZE, c.EOPNOTSUPP]);
+/** So many batches are sent message by message before that is tried again. */
+const SINGLY_FOR = 10_000;
 
 /** Words of a control message before which the interface stands, and its length with padding. */
 const CONTROL_V4 = { length: 32, interfaceWord: 4 };
@@ -51,10 +57,15 @@ export class NativeSocket implements DatagramSocket, Watched {
   readonly #send: m.Headers;
   /** Octets of control data that came with the datagram of each slot: those expected, or 0. */
   readonly #controlLengths: Uint8Array;
+  /** Null where the kernel cannot send replies of one length to one peer as one message. */
+  readonly #trains: Trains | null;
+  /** Batches that go without. */
+  #singlyFor = 0;
   #queuedCount = 0;
   #closed = false;
 
-  constructor(libc: Libc, opener: Opener, watch: Watch, options: DatagramSocketOptions) {
+  /** `withTrains`: whether the kernel was seen to know UDP_SEGMENT. */
+  constructor(libc: Libc, opener: Opener, watch: Watch, options: DatagramSocketOptions, withTrains = false) {
     const address = literal(options);
     const isV4 = address.length === IPV4_LENGTH;
     const { slots } = options;
@@ -72,6 +83,7 @@ export class NativeSocket implements DatagramSocket, Watched {
     this.#receive = this.#makeHeaders(m.BATCH_COUNT);
     this.#send = this.#makeHeaders(slots);
     this.#discard = new m.Headers(libc, m.BATCH_COUNT);
+    this.#trains = withTrains ? new Trains(libc, this.#slab, address.length) : null;
     this.#fd = openListener(opener, address, options);
     try {
       this.local = { address: options.address, port: opener.localPort(this.#fd) };
@@ -198,12 +210,33 @@ export class NativeSocket implements DatagramSocket, Watched {
     return false;
   }
 
-  /** Hands `count` messages to the kernel. One that it refuses is counted and passed over, the others go out. */
+  /** Hands `count` messages to the kernel, batch by batch. One that it refuses is counted and passed over, the others go out. */
   #sendAll(count: number): void {
-    let at = 0;
-    while (at < count) {
-      const chunk = Math.min(m.BATCH_COUNT, count - at);
-      const done = this.#libc.sendmmsg(this.#fd, this.#send.address + at * m.HEADER_LENGTH, chunk);
+    for (let at = 0; at < count; at += m.BATCH_COUNT) {
+      const length = Math.min(m.BATCH_COUNT, count - at);
+      const trains = this.#gather(at, length);
+      if (trains < length ? this.#sendTrains(at, length, trains) : this.#sendSingly(at, length)) continue;
+      // With the send buffer full the rest would fare no better, and waiting would hold up every other client.
+      this.counters.unsent += count - at - length;
+      return;
+    }
+  }
+
+  #gather(at: number, length: number): number {
+    if (this.#trains === null || length === 1) return length;
+    if (this.#singlyFor > 0) {
+      this.#singlyFor--;
+      return length;
+    }
+    return this.#trains.gather(this.#send, at, length, this.#control !== null);
+  }
+
+  /** False when the send buffer is full; what it had no room for is counted. */
+  #sendSingly(from: number, count: number): boolean {
+    const end = from + count;
+    let at = from;
+    while (at < end) {
+      const done = this.#libc.sendmmsg(this.#fd, this.#send.address + at * m.HEADER_LENGTH, end - at);
       if (done > 0) {
         at += done;
         this.counters.sent += done;
@@ -211,11 +244,55 @@ export class NativeSocket implements DatagramSocket, Watched {
       }
       const errno = this.#libc.errno();
       if (errno === c.EINTR) continue;
-      // With the send buffer full the rest would fare no better, and waiting would hold up every other client.
-      const lost = errno === c.EAGAIN ? count - at : 1;
-      this.counters.unsent += lost;
-      at += lost;
+      if (errno === c.EAGAIN) {
+        this.counters.unsent += end - at;
+        return false;
+      }
+      this.counters.unsent++;
+      at++;
     }
+    return true;
+  }
+
+  /** As `sendSingly`, for the trains that were gathered of these messages. */
+  #sendTrains(from: number, count: number, trains: number): boolean {
+    const gathered = this.#trains as Trains;
+    let at = 0;
+    while (at < trains) {
+      const done = this.#libc.sendmmsg(
+        this.#fd,
+        gathered.headers.address + at * m.HEADER_LENGTH,
+        trains - at,
+      );
+      for (let i = 0; i < done; i++) this.counters.sent += gathered.countOf(at++);
+      if (done > 0) continue;
+      const errno = this.#libc.errno();
+      if (errno === c.EINTR) continue;
+      if (errno === c.EAGAIN) {
+        while (at < trains) this.counters.unsent += gathered.countOf(at++);
+        return false;
+      }
+      if (gathered.countOf(at) === 1 || !CANNOT_SEGMENT.has(errno))
+        this.counters.unsent += gathered.countOf(at);
+      else if (!this.#sendApart(from, count, at)) {
+        while (++at < trains) this.counters.unsent += gathered.countOf(at);
+        return false;
+      }
+      at++;
+    }
+    return true;
+  }
+
+  /** Sends a train that the kernel would not cut up on this way message by message, and gathers none for a while. */
+  #sendApart(from: number, count: number, train: number): boolean {
+    this.#singlyFor = SINGLY_FOR;
+    let hasRoom = true;
+    for (let i = 0; i < count; i++) {
+      if (this.#trains?.trainOf(i) !== train) continue;
+      if (hasRoom) hasRoom = this.#sendSingly(from + i, 1);
+      else this.counters.unsent++;
+    }
+    return hasRoom;
   }
 
   #makeHeaders(count: number): m.Headers {
