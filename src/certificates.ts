@@ -2,8 +2,10 @@
  * Certificates of the encrypted listeners: read by the control thread, so that all data threads have the same, at start
  * and again with every reload.
  */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import type { Settings } from './config/index.ts';
 import { type Certificate, devCertificate } from './listen/index.ts';
 
@@ -34,9 +36,42 @@ function readOne(listener: EncryptedListener, settings: Settings): ListenerCerti
     certificate:
       certificate === undefined || key === undefined
         ? developmentCertificate(settings)
-        : { cert: readPem(certificate), key: readPem(key) },
-    clientAuthorities: clientCa === undefined ? null : readPem(clientCa),
+        : readPair(certificate, key),
+    clientAuthorities: clientCa === undefined ? null : readAuthorities(clientCa),
   };
+}
+
+/** Tried here, where the files are known: a listener could only repeat what OpenSSL says of them. */
+function readPair(certificate: string, key: string): Certificate {
+  const cert = readPem(certificate);
+  demand(
+    () => new X509Certificate(cert),
+    `${certificate} holds no certificate in PEM form; write the chain there, the server's own certificate first`,
+  );
+  const pair = { cert, key: readPem(key) };
+  demand(
+    () => createPrivateKey(pair.key),
+    `${key} holds no private key in PEM form that can be read without a passphrase`,
+  );
+  demand(
+    () => createSecureContext(pair),
+    `the key ${key} does not belong to the first certificate of ${certificate}`,
+  );
+  return pair;
+}
+
+function readAuthorities(path: string): string {
+  const authorities = readPem(path);
+  demand(() => new X509Certificate(authorities), `${path} holds no certificate in PEM form`);
+  return authorities;
+}
+
+function demand(attempt: () => unknown, otherwise: string): void {
+  try {
+    attempt();
+  } catch (error) {
+    throw new Error(`${otherwise} (${(error as Error).message})`);
+  }
 }
 
 function readPem(path: string): string {

@@ -36,6 +36,7 @@ import {
 } from './metrics/index.ts';
 import { openEngine } from './net/index.ts';
 import { type LoadedPolicy, loadPolicy } from './policy-loading.ts';
+import { demandFree } from './port-probe.ts';
 import { openRedactionKey } from './redaction-key.ts';
 import { Shipper } from './shipper-thread.ts';
 import type { AuditState, FromWorker, Listening, ToWorker, WorkerStart } from './thread-messages.ts';
@@ -52,9 +53,9 @@ const DRAIN_MS = 5000;
 const CHECKPOINT_MS = 2000;
 /** How long receivers of the audit are given to take the rest when the service ends. */
 const SHIP_DRAIN_MS = 2000;
-/** Losses that wait for the audit to be open; each is in the operational log as well. */
 /** Events that `/api/events` shows. */
 const EVENTS_MAX = 500;
+/** Losses that wait for the audit to be open; each is in the operational log as well. */
 const LOSSES_DUE_MAX = 64;
 
 /** A data thread as the control thread sees it. */
@@ -177,6 +178,8 @@ export class Service {
       this.#rateTable = createRateTable();
     }
     const workerCount = await this.#workerCount();
+    // One thread does not share its ports, and is told by the kernel.
+    if (workerCount > 1) await demandFree(settings.listen);
     for (let worker = 0; worker < workerCount; worker++) {
       const memory = createCounters();
       this.#threads.push({
@@ -224,6 +227,11 @@ export class Service {
       listening: this.#threads[0]?.listening ?? [],
       http: control === null ? null : { address: control.address, port: control.port },
     };
+  }
+
+  /** The policy in force. */
+  get loaded(): LoadedPolicy {
+    return this.#loaded;
   }
 
   /** What is served, in a few fields, for the log and for people. */
@@ -370,7 +378,8 @@ export class Service {
         if (message.kind === 'ready') resolve();
       });
       worker.on('error', (error) => {
-        this.#log.error({ worker: thread.worker, err: error }, 'a data thread failed');
+        // One that has not served yet is told to who started it.
+        if (thread.ready) this.#log.error({ worker: thread.worker, err: error }, 'a data thread failed');
         reject(error);
       });
       worker.on('exit', (code) => this.#noteExit(thread, code));
@@ -524,7 +533,7 @@ export class Service {
       alive: () => this.#threads.every(({ thread }) => thread !== null),
       healthy: () => this.#threads.every(({ audit, thread }) => audit.healthy && thread !== null),
       degraded: () => this.#shipper?.degraded() ?? [],
-      unready: () => this.#unready(),
+      unready: () => this.unready(),
       state: () => this.#state(),
       reload: () => this.reload(),
       explain: (question) => this.#explain(question),
@@ -538,7 +547,8 @@ export class Service {
     };
   }
 
-  #unready(): string[] {
+  /** What keeps queries from being welcome, in words; empty when all is well. */
+  unready(): string[] {
     const parts: string[] = [];
     if (this.#stop.stopping) parts.push('stopping');
     for (const { worker, ready, audit } of this.#threads) {
@@ -554,7 +564,7 @@ export class Service {
       ...this.summary(),
       startedAt: new Date(this.#startedAtMs).toISOString(),
       addresses: this.addresses,
-      ready: this.#unready().length === 0,
+      ready: this.unready().length === 0,
       policy: { generation: compiled.generation, files, rules: ruleCount, groups: policy.groups },
       verdicts: this.#verdicts(),
       checkpoints: this.#checkpoints.states,

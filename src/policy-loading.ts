@@ -9,6 +9,7 @@ import {
   type RuleDescription,
 } from './policy/index.ts';
 import { withSpecialUse } from './special-use.ts';
+import { nameText, Rrtype } from './wire/index.ts';
 
 export interface LoadedPolicy {
   readonly compiled: CompiledPolicy;
@@ -20,6 +21,8 @@ export interface LoadedPolicy {
   /** Rules as they were written, and names that came from lists. */
   readonly ruleCount: number;
   readonly rules: readonly RuleDescription[];
+  /** Owners of addresses in the local zones that the files have; the built-in zones are not among them. */
+  readonly localNames: readonly string[];
 }
 
 export interface PolicyLoading {
@@ -64,5 +67,8 @@ export function loadPolicy(
     lists,
     ruleCount: written + listed,
     rules,
+    localNames: loaded.source.local.flatMap(({ rrsets }) =>
+      rrsets.filter(({ type }) => type === Rrtype.A).map(({ owner }) => nameText(owner)),
+    ),
   };
 }

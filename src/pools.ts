@@ -1,12 +1,13 @@
 /** From pools as they are written in the settings to what the upstream room opens. */
+import { networkInterfaces } from 'node:os';
 import type { PoolSettings, Settings, UpstreamServer } from './config/index.ts';
 import { type PoolOptions, type ServerOptions, systemServers } from './upstream/index.ts';
 
 const SYSTEM_PORT = 53;
 
 /**
- * The pools of the settings. Servers of this machine that are our own listening addresses are left out: a forwarder that
- * asks itself never ends.
+ * The pools of the settings. Resolvers of this machine that are our own listening addresses are left out: a forwarder that
+ * asks itself never gets an answer. (One that is written by hand and is our own is a fault of the settings.)
  */
 export function poolOptions(settings: Settings): PoolOptions[] {
   return Object.entries(settings.upstreams).map(([name, pool]) => onePool(name, pool, settings));
@@ -26,10 +27,7 @@ function onePool(name: string, pool: PoolSettings, settings: Settings): PoolOpti
 
 function serverOptions(server: UpstreamServer, pool: PoolSettings, settings: Settings): ServerOptions[] {
   if (server.transport === 'system') {
-    return systemServers().filter(
-      ({ address, port }) =>
-        !settings.listen.addresses.some((own) => own.host === address && own.port === port),
-    );
+    return systemServers().filter(({ address, port }) => !isOwn(address, port, settings));
   }
   const isAddress = /^[\d.]+$|:/.test(server.host);
   return [
@@ -44,3 +42,22 @@ function serverOptions(server: UpstreamServer, pool: PoolSettings, settings: Set
     },
   ];
 }
+
+/**
+ * Whether we listen there. Behind a wildcard it is the addresses that this machine's interfaces have, and no more of
+ * 127.0.0.0/8: Docker answers at 127.0.0.11, which is not ours even inside the container.
+ */
+function isOwn(address: string, port: number, { listen }: Settings): boolean {
+  return listen.addresses.some(
+    (own) =>
+      own.port === port &&
+      (own.host === address || (isWildcard(own.host) && isOfThisMachine(address, own.family))),
+  );
+}
+
+const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::';
+
+const isOfThisMachine = (address: string, family: 4 | 6): boolean =>
+  Object.values(networkInterfaces()).some((ofOne) =>
+    ofOne?.some((one) => one.address === address && one.family === `IPv${family}`),
+  );

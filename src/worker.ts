@@ -44,7 +44,8 @@ import type {
   ToWorker,
   WorkerStart,
 } from './thread-messages.ts';
-import { type OpenUpstreams, openUpstreams, type UpstreamEvent } from './upstream/index.ts';
+import { type OpenUpstreams, openUpstreams } from './upstream/index.ts';
+import { UpstreamLog } from './upstream-log.ts';
 import { endedMembers, eventMembers, verdictMembers } from './verdict-notes.ts';
 import type { FoundVerdict } from './verdicts.ts';
 
@@ -63,9 +64,9 @@ class DataThread {
   readonly #sockets: DatagramSocket[] = [];
   #listeners: Listener[] = [];
   readonly #detector: ThreadDetector | null;
-  /** What is written of client addresses. */
   /** Clients as records of the log about verdicts and events have them. */
   readonly #clientTexts: ClientTexts;
+  /** What is written of client addresses. */
   readonly #clients: ClientPrivacy;
   readonly #secrets: NameWatch;
   readonly #proxies: PrefixSet;
@@ -78,6 +79,9 @@ class DataThread {
   #audit!: AuditLog;
   #auditState: AuditState = { healthy: true, why: '' };
   #upstreams!: OpenUpstreams;
+  readonly #upstreamLog = new UpstreamLog((level, fields, message) =>
+    this.#log(level, { worker: this.#start.worker, ...fields }, message),
+  );
   #publisher: Publisher | null = null;
   #path!: QueryPath;
   #policy: Policy | null = null;
@@ -163,7 +167,7 @@ class DataThread {
     this.#upstreams = await openUpstreams({
       engine,
       pools: poolOptions(settings),
-      log: (event) => this.#logUpstream(event),
+      log: (event) => this.#upstreamLog.take(event),
     });
     this.#path = new QueryPath({
       site: this.#siteOf(compiled),
@@ -348,11 +352,11 @@ class DataThread {
     return new Site(this.#policy, (group) => this.#viewOf(group), this.#limits(), this.#audit);
   }
 
-  /** A group keeps its view over reloads, and with it its share of the cache. */
   #noteVerdict(found: FoundVerdict): void {
     this.#audit.note('verdict', verdictMembers(found, this.#clientTexts));
   }
 
+  /** A group keeps its view over reloads, and with it its share of the cache. */
   #viewOf(group: string): number {
     const known = this.#views.get(group);
     if (known !== undefined) return known;
@@ -460,11 +464,6 @@ class DataThread {
     this.#bugLoggedAtMs = nowMs;
     const stack = error instanceof Error ? error.stack : String(error);
     this.#log('error', { stack }, 'a query met a fault of Sallyport and was answered SERVFAIL');
-  }
-
-  #logUpstream(event: UpstreamEvent): void {
-    const isBad = event.event !== 'server-up';
-    this.#log(isBad ? 'warn' : 'info', { worker: this.#start.worker, ...event }, `upstream: ${event.event}`);
   }
 
   #log(level: LogLevel, fields: object, message: string): void {

@@ -38,7 +38,11 @@ export function askUdp(
       if (reply.length >= 12 && reply.readUInt16BE(0) === message.readUInt16BE(0)) end(reply);
     });
     if (from !== undefined) socket.bind({ address: from });
-    socket.connect(port, server, () => socket.send(message));
+    // Called with an error when the server is written by name and has no address.
+    socket.connect(port, server, (error?: Error) => {
+      if (error instanceof Error) end(error);
+      else socket.send(message);
+    });
   });
 }
 

@@ -1,6 +1,6 @@
 /** `sallyport query`: a small client over UDP or TCP, to see what a resolver answers. */
 import { Command } from 'commander';
-import { typeOf } from '../wire/index.ts';
+import { NameError, nameOctets, typeOf } from '../wire/index.ts';
 import { askTcp, askUdp, compose } from './ask.ts';
 import { describeMessage, type ReadMessage, readMessage } from './read-message.ts';
 
@@ -41,6 +41,8 @@ async function query(name: string, typeText: string, flags: Flags): Promise<void
   if (!(port > 0 && port < 65_536))
     return refuse(`"${flags.port}" is not a port; write a number from 1 to 65535`);
   if (!(timeoutMs > 0)) return refuse(`"${flags.timeout}" is not a time in seconds; write for example 5`);
+  const wrong = nameFault(name);
+  if (wrong !== null) return refuse(`${wrong}; write for example www.example.com`);
   const message = compose(name, type, flags.edns);
   const started = performance.now();
   let reply: Buffer;
@@ -70,6 +72,17 @@ async function query(name: string, typeText: string, flags: Flags): Promise<void
     flags,
   );
   if (read.rcode !== 'NOERROR') process.exitCode = EXIT_RCODE;
+}
+
+/** What is wrong with a name that would be asked, or null. */
+function nameFault(name: string): string | null {
+  try {
+    nameOctets(name);
+    return null;
+  } catch (error) {
+    if (error instanceof NameError) return error.message;
+    throw error;
+  }
 }
 
 function refuse(why: string): void {

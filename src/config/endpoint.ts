@@ -11,7 +11,7 @@ export interface Endpoint {
 
 /** One upstream server; what the transports do not use is null. */
 export type UpstreamServer =
-  /** The resolvers of this machine (`/etc/resolv.conf`), followed when that file changes. */
+  /** The resolvers of this machine (`/etc/resolv.conf`), read at start. */
   | { readonly transport: 'system'; readonly text: string }
   | {
       readonly transport: 'udp' | 'tcp' | 'tls' | 'https';
@@ -51,6 +51,16 @@ export function readEndpoint(text: string): Endpoint | string {
   const port = Number(parts[3]);
   return port > 65_535 ? `port ${port} is above 65535` : { host, port, family: family as 4 | 6 };
 }
+
+/** Whether a server of the settings is one of these listening addresses. */
+export const isListening = (host: string, port: number, addresses: readonly Endpoint[]): boolean =>
+  addresses.some(
+    (own) =>
+      own.port === port &&
+      (own.host === host ||
+        (own.host === '0.0.0.0' && host === '127.0.0.1') ||
+        (own.host === '::' && host === '::1')),
+  );
 
 export const isLoopback = (host: string): boolean => /^127\./.test(host) || host === '::1';
 

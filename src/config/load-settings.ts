@@ -63,6 +63,12 @@ const SCHEMA = jsonSchema(Settings);
 function readSettingsFile(request: SettingsRequest): { source: YamlSource; file: string | null } {
   const named = request.file ?? request.env['SALLYPORT_CONFIG'];
   const file = named ?? SETTINGS_FILE;
+  if (file === '') {
+    const origin = request.file === undefined ? 'SALLYPORT_CONFIG' : '--config';
+    const unread = plain(origin, []);
+    const instead = 'write the path of a settings file, or leave it out';
+    return { source: plain(origin, [unread.fault('fault', [], 'the path is empty', instead)]), file };
+  }
   try {
     return { source: readYaml(file, readFileSync(file, 'utf8')), file };
   } catch (error) {

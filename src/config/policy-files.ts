@@ -67,7 +67,9 @@ export function readPolicyFile(path: string): YamlSource {
 function unreadable(file: string, error: unknown): Fault {
   const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
   const what = code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`;
-  return whole(file, what, 'write the path of a policy file or of a directory with *.yaml files');
+  const instead =
+    'name a policy file, or a directory with *.yaml files: with --policy, or `policies` in sallyport.yaml';
+  return whole(file, what, instead);
 }
 
 /** A fault of the file as a whole. */

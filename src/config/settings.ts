@@ -7,7 +7,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { readPrefix } from './address.ts';
 import { Checkpoints } from './checkpoint-settings.ts';
-import { endpoint, isLoopback, upstreamServer } from './endpoint.ts';
+import { endpoint, isListening, isLoopback, upstreamServer } from './endpoint.ts';
 import { TUNNEL_ACTIONS, TUNNEL_ACTIONS_MEAN } from './policy-document.ts';
 import { Ship } from './ship-settings.ts';
 import { duration, size } from './units.ts';
@@ -158,7 +158,7 @@ const Upstream = z
   .strictObject({
     servers: z.array(upstreamServer).min(1).max(SERVER_COUNT_MAX).meta({
       description:
-        '"system": the resolvers of this machine; "192.0.2.53" or "192.0.2.53:5353": UDP, and TCP when truncated; "tcp://…"; "tls://192.0.2.53:853#name.of.certificate"; "https://name/dns-query". At most 16.',
+        '"system": the resolvers of this machine (/etc/resolv.conf, read at start; our own addresses are left out); "192.0.2.53" or "192.0.2.53:5353": UDP, and TCP when truncated; "tcp://…"; "tls://192.0.2.53:853#name.of.certificate"; "https://name/dns-query". At most 16.',
     }),
     strategy: z.enum(['fastest', 'ordered', 'random']).default('fastest').meta({
       description:
@@ -545,6 +545,22 @@ export const Settings = z
     const message =
       'records are encrypted before they are written (audit.encryptTo), and what is shipped is read from there; write "encryptTo: []", or remove the sinks';
     context.addIssue({ code: 'custom', path: ['ship'], message });
+  })
+  .superRefine(({ listen, upstreams }, context) => {
+    const ours = {
+      udp: listen.addresses,
+      tcp: listen.addresses,
+      tls: listen.tls.addresses,
+      https: listen.https.addresses,
+    };
+    for (const [pool, { servers }] of Object.entries(upstreams)) {
+      for (const [index, server] of servers.entries()) {
+        if (server.transport === 'system') continue;
+        if (!isListening(server.host, server.port, ours[server.transport])) continue;
+        const message = `"${server.text}" is where Sallyport itself listens, and it would ask itself; write the resolver that it should ask`;
+        context.addIssue({ code: 'custom', path: ['upstreams', pool, 'servers', index], message });
+      }
+    }
   })
   .meta({ title: 'Sallyport settings' });
 export type Settings = z.infer<typeof Settings>;

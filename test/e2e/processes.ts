@@ -107,6 +107,9 @@ export class Serving {
     });
   }
 
+  /** Processes that do not serve yet, by their directories. */
+  static readonly starting = new Map<string, ChildProcess>();
+
   static async start(options: ServeOptions): Promise<Serving> {
     const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'sallyport-e2e-'));
     writeFileSync(join(directory, 'policy.yaml'), options.policy);
@@ -125,6 +128,8 @@ export class Serving {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...options.env },
     });
+    Serving.starting.set(directory, child);
+    child.on('exit', () => Serving.starting.delete(directory));
     let stdout = '';
     let stderr = '';
     const greeting = await new Promise<string>((resolve, reject) => {
@@ -143,6 +148,7 @@ export class Serving {
         reject(new Error(`ended with ${code} before it served: ${stderr}`));
       });
     });
+    Serving.starting.delete(directory);
     const serving = new Serving(directory, child, greeting);
     serving.stderr = stderr;
     return serving;
