@@ -3,6 +3,17 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../version.ts';
 
+/** Also `engines` of package.json, which npm only warns about. */
+const NODE_MIN = [20, 19] as const;
+
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < NODE_MIN[0] || (major === NODE_MIN[0] && minor < NODE_MIN[1])) {
+  console.error(
+    `sallyport: Node ${NODE_MIN.join('.')} or later is needed, and this is ${process.versions.node} (${process.execPath}); install the current LTS from https://nodejs.org or with your package manager`,
+  );
+  process.exit(1);
+}
+
 /** What each command is made by: loaded when it is asked for, all of them for the list of commands. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./serve.ts')).serveCommand(),
