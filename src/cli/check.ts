@@ -29,6 +29,6 @@ function check(policies: string[], flags: SettingsFlags & { json?: boolean; stri
   }
   const { policy, ruleCount, files } = loaded;
   console.log(
-    `${files.join(', ')}: ${ruleCount} rules in force for groups ${policy.groups.map(({ name }) => name).join(', ')}.`,
+    `${files.join(', ')}: ${ruleCount} rule${ruleCount === 1 ? '' : 's'} in force for ${policy.groups.length === 1 ? 'group' : 'groups'} ${policy.groups.map(({ name }) => name).join(', ')}.`,
   );
 }

@@ -164,7 +164,12 @@ When several rules match: a denial beats an allowance; among equals the most spe
 the contest.`;
 
 const LISTS_PROSE = `A list is a text file of names, plain or compressed with gzip, up to millions of lines. A line that cannot be read is reported and left out; a file in
-which hardly a line can be read is a fault.`;
+which hardly a line can be read is a fault.
+
+Of a response policy zone the names are read: \`CNAME .\` denies with NXDOMAIN, \`CNAME *.\` with NODATA, \`rpz-drop.\` with silence, data of its own with
+what the group chooses; \`rpz-passthru.\` takes a name out of that zone, and in an allow list it is the names that are allowed. Each zone speaks for itself:
+what one lets pass another may deny. So default deny is not a zone with \`* CNAME .\` here, it is what no rule allows. Triggers on addresses and name
+servers are counted in a warning and left out.`;
 
 const GROUPS_PROSE = `A group joins clients and sets. The longest prefix over all groups wins; the same prefix in two groups is a fault. A client that no group has is
 refused. Begin in a network you do not know with \`mode: observe\`: everything is answered, and the audit says what would have been denied.`;

@@ -24,8 +24,9 @@ export class Contest {
   allowStage = 0;
   /** The longest local zone that the group may ask, or NONE. */
   zone = NONE;
-  /** The pool of the longest route; 0 is the default. */
+  /** The pool of the longest route; 0 is the default, which a route may lead to as well. */
   pool = 0;
+  #isRouted = false;
   /** Something below the name is allowed. */
   isAncestor = false;
 
@@ -63,6 +64,7 @@ export class Contest {
     this.allowStage = 0;
     this.zone = NONE;
     this.pool = 0;
+    this.#isRouted = false;
     this.isAncestor = false;
     this.#number = (this.#number + 1) >>> 0;
     if (this.#number === 0) this.#exceptIn.fill(0xffff_ffff);
@@ -90,7 +92,8 @@ export class Contest {
     const kind = entry & 15;
     const index = entry >>> 4;
     if (kind === EntryKind.ROUTE) {
-      if (this.pool === 0) this.pool = index;
+      if (!this.#isRouted) this.pool = index;
+      this.#isRouted = true;
       return;
     }
     if (orders[this.#setOf[index]] === 0) return;

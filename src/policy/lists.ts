@@ -121,18 +121,21 @@ function describeUnsupported(
     const effect =
       action === 'deny' ? 'the names are denied and the data is not served' : 'they allow nothing';
     return {
-      problem: `${count} records have data of their own; ${effect}`,
+      problem:
+        count === 1
+          ? `1 record has data of its own; ${effect}`
+          : `${count} records have data of their own; ${effect}`,
       instead: 'a zone under local: to serve data',
     };
   }
   if (what === 'rpz-tcp-only') {
     return {
-      problem: `${count} records ask for TCP only and are left out`,
+      problem: `${count === 1 ? '1 record asks for TCP only and is' : `${count} records ask for TCP only and are`} left out`,
       instead: 'CNAME . to deny, or nothing',
     };
   }
   return {
-    problem: `${count} triggers of kind ${what} are left out; a forwarder cannot see what they look at`,
+    problem: `${count === 1 ? `1 trigger of kind ${what} is` : `${count} triggers of kind ${what} are`} left out; a forwarder cannot see what they look at`,
     instead: 'triggers on the name that is asked',
   };
 }

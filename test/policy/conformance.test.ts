@@ -89,7 +89,7 @@ const policy: fc.Arbitrary<PolicyText> = fc.record({
   local: fc.array(fc.record({ zone: nameOf(listLabel, 1), groups: fc.constantFrom(['g'], ['g', 'h']) }), {
     maxLength: 2,
   }),
-  via: fc.dictionary(nameOf(listLabel, 1), fc.constantFrom('vpc', 'office'), { maxKeys: 2 }),
+  via: fc.dictionary(nameOf(listLabel, 1), fc.constantFrom('vpc', 'office', 'default'), { maxKeys: 3 }),
 });
 
 const question = fc.record({
