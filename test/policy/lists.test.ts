@@ -294,7 +294,7 @@ describe('a response policy zone', () => {
     ]);
     expect(compileList(list).faults.map(({ severity, problem }) => `${severity}: ${problem}`)).toEqual([
       'warning: denies every name, which is the rule here for what nothing allows',
-      'warning: 1 records have data of their own; they allow nothing',
+      'warning: 1 record has data of its own; they allow nothing',
     ]);
   });
 
