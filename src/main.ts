@@ -122,6 +122,8 @@ export class Service {
   #generation = 0;
   #reloadsOk = 0;
   #reloadsFailed = 0;
+  #isLastReloadOk = true;
+  #loadedAtMs = Date.now();
   #reloading: Promise<ReloadResult> | null = null;
   #control: ControlServer | null = null;
   readonly #startedAtMs = Date.now();
@@ -301,6 +303,7 @@ export class Service {
     }
     if (ok) this.#reloadsOk++;
     else this.#reloadsFailed++;
+    this.#isLastReloadOk = ok;
     const result: ReloadResult = {
       ok,
       generation: this.#loaded.compiled.generation,
@@ -317,6 +320,7 @@ export class Service {
 
   async #putInForce(loaded: LoadedPolicy): Promise<void> {
     this.#loaded = loaded;
+    this.#loadedAtMs = Date.now();
     for (const thread of this.#threads) {
       this.#tell(thread, { kind: 'certificates', certificates: this.#certificates });
       this.#tell(thread, { kind: 'policy', compiled: loaded.compiled });
@@ -634,6 +638,8 @@ export class Service {
     rules: number;
     reloadsOk: number;
     reloadsFailed: number;
+    isLastReloadOk: boolean;
+    loadedAtSeconds: number;
     exceptionsActive: number;
     exceptionsExpiringSeconds: number | null;
   } {
@@ -646,6 +652,8 @@ export class Service {
       rules: this.#loaded.ruleCount,
       reloadsOk: this.#reloadsOk,
       reloadsFailed: this.#reloadsFailed,
+      isLastReloadOk: this.#isLastReloadOk,
+      loadedAtSeconds: this.#loadedAtMs / 1000,
       exceptionsActive: ends.length,
       exceptionsExpiringSeconds: ends.length === 0 ? null : (Math.min(...ends) - nowMs) / 1000,
     };

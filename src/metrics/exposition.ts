@@ -59,6 +59,10 @@ export interface PolicySample {
   readonly rules: number;
   readonly reloadsOk: number;
   readonly reloadsFailed: number;
+  /** Whether the last reload put its policy into force; true before the first. */
+  readonly isLastReloadOk: boolean;
+  /** When the policy in force was read, seconds since 1970. */
+  readonly loadedAtSeconds: number;
   /** Rules with an `expires` that has not passed. */
   readonly exceptionsActive: number;
   /** Seconds until the next of them ends; null when there is none. */
@@ -333,6 +337,18 @@ function policy(sources: MetricsSources): Family[] {
       { labels: { result: 'ok' }, value: now.reloadsOk },
       { labels: { result: 'fault' }, value: now.reloadsFailed },
     ]),
+    one(
+      'policy_last_reload_successful',
+      'gauge',
+      '0 when the last reload was refused and an older policy is in force.',
+      (now) => bare(now.isLastReloadOk ? 1 : 0),
+    ),
+    one(
+      'policy_loaded_timestamp_seconds',
+      'gauge',
+      'When the policy in force was read, its lists with it.',
+      (now) => bare(now.loadedAtSeconds),
+    ),
     one('exceptions_active', 'gauge', 'Rules with an end that is still to come.', (now) =>
       bare(now.exceptionsActive),
     ),

@@ -117,6 +117,8 @@ describe.each(['native', 'portable'] as const)('serving with the %s engine', (io
         faults: unknown[];
       };
       expect(refused.ok).toBe(false);
+      const stale = (await serving.get('/metrics')).body;
+      expect(stale).toContain('\nsallyport_policy_last_reload_successful 0\n');
       expect(refused.faults.length).toBeGreaterThan(0);
       expect((await serving.dig('www.example.com')).stdout).toContain('NXDOMAIN');
       serving.writePolicy(POLICY);
@@ -126,6 +128,12 @@ describe.each(['native', 'portable'] as const)('serving with the %s engine', (io
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
       expect((await serving.dig('www.example.com', '+short')).stdout).toBe('192.0.2.1\n');
+      const { body } = await serving.get('/metrics');
+      expect(body).toContain('\nsallyport_policy_last_reload_successful 1\n');
+      const loadedAt = Number(/^sallyport_policy_loaded_timestamp_seconds (\S+)$/m.exec(body)?.[1]);
+      expect(loadedAt).toBeGreaterThan(
+        Number(/^sallyport_policy_loaded_timestamp_seconds (\S+)$/m.exec(stale)?.[1]),
+      );
     },
   );
 

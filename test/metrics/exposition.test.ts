@@ -37,6 +37,8 @@ function sources(fields: Partial<MetricsSources> = {}): MetricsSources {
       rules: 41,
       reloadsOk: 2,
       reloadsFailed: 1,
+      isLastReloadOk: false,
+      loadedAtSeconds: 1_800_000_000.5,
       exceptionsActive: 4,
       exceptionsExpiringSeconds: 86_400,
     }),
