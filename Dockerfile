@@ -5,7 +5,13 @@
 #     -p 53:53/udp -p 53:53/tcp -v sallyport-audit:/var/lib/sallyport \
 #     -v "$PWD/my-policies:/etc/sallyport/policies:ro" sallyport
 #
-# Settings are in /etc/sallyport/sallyport.yaml, audit and state in /var/lib/sallyport; nothing else is written.
+# Settings are in /etc/sallyport/sallyport.yaml, audit and state in /var/lib/sallyport; nothing else is written. Every *.yaml
+# in /etc/sallyport/policies is the policy. The one of the image serves nobody but the container itself: mount your own, with
+# the addresses that clients have as the container sees them (172.17.0.1 for this host, with Docker's usual bridge).
+# Examples are in /opt/sallyport/policies.
+#
+# Without NET_BIND_SERVICE the kernel does not start the program at all ("operation not permitted"): the capability is on
+# its file. A container that may not have it builds from here without the `setcap` line, and listens on a port above 1023.
 
 ARG NODE_VERSION=24
 
@@ -35,7 +41,8 @@ COPY --from=build /opt/sallyport/node_modules ./node_modules
 COPY --from=build /opt/sallyport/dist ./dist
 COPY LICENSE ./
 COPY schema ./schema
-COPY policies /etc/sallyport/policies
+COPY policies ./policies
+COPY policies/starter.yaml /etc/sallyport/policies/
 COPY deploy/container/sallyport.yaml /etc/sallyport/sallyport.yaml
 
 ENV NODE_ENV=production SALLYPORT_CONFIG=/etc/sallyport/sallyport.yaml

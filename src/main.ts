@@ -27,6 +27,7 @@ import {
 import { startDataThread } from './data-thread.ts';
 import { Detection } from './detector-thread.ts';
 import { explain } from './explain.ts';
+import { memoryRoom, threadsWithin } from './memory-guard.ts';
 import {
   type Counters,
   createCounters,
@@ -345,7 +346,7 @@ export class Service {
   /** Several workers need a shared port; where the engine cannot share, there is one. */
   async #workerCount(): Promise<number> {
     const { settings } = this.#options;
-    const wanted = settings.workers === 'auto' ? availableParallelism() : settings.workers;
+    const wanted = settings.workers === 'auto' ? this.#automaticCount() : settings.workers;
     if (wanted === 1) return 1;
     const { engine } = await openEngine(settings.io);
     if (engine.name === 'native') return wanted;
@@ -356,6 +357,19 @@ export class Service {
       );
     }
     return 1;
+  }
+
+  /** One for each core, or as many as there is memory for: a small container on a machine of 64 cores must start as well. */
+  #automaticCount(): number {
+    const cores = availableParallelism();
+    const room = memoryRoom();
+    const fitting = threadsWithin(room, this.#options.settings.cache.memory);
+    if (fitting >= cores) return cores;
+    this.#log.info(
+      { cores, workers: fitting, roomMiB: Math.round((room ?? 0) / 2 ** 20) },
+      'there is not memory for a data thread on every core: fewer are started; workers or more memory changes that',
+    );
+    return fitting;
   }
 
   #run(thread: DataThread, worker = startDataThread(thread.worker)): Promise<void> {

@@ -21,6 +21,8 @@ const STEP = 4 * MIB;
 /** Share of the bound by which it grows back in a second. */
 const GROWTH = 1 / 64;
 const PAGE = 4096;
+/** What a data thread takes before it has cached anything: heap, code, slots, and the buffers of its sockets. */
+const THREAD = 48 * MIB;
 
 export interface MemoryGuardOptions {
   readonly cache: ResponseCache;
@@ -65,6 +67,12 @@ export class MemoryGuard {
   }
 }
 
+/** How many data threads fit, with their cache and the room that the guard keeps; one always. `room` as of `memoryRoom`. */
+export function threadsWithin(room: number | null, cacheMemory: number): number {
+  if (room === null) return Number.POSITIVE_INFINITY;
+  return Math.max(1, Math.floor((room - ROOM_MUCH - cacheMemory) / THREAD));
+}
+
 /** What is left to this process by `prlimit --as` and by its control group; null where neither bounds it, or off Linux. */
 export function memoryRoom(): number | null {
   const address = addressSpaceLeft();
@@ -78,11 +86,26 @@ function addressSpaceLeft(): number | null {
   return limit === undefined ? null : Number(limit) - Number(read('/proc/self/statm').split(' ')[0]) * PAGE;
 }
 
-/** Control groups version 2; the page cache of the audit counts there too, so it is our own memory that is looked at. */
+/** Control groups, version 2 and 1; the page cache of the audit counts there too, so it is our own memory that is looked at. */
 function groupMemoryLeft(): number | null {
-  const path = /^0::(\/.*)$/m.exec(read('/proc/self/cgroup'))?.[1];
-  const most = path === undefined ? '' : read(`/sys/fs/cgroup${path === '/' ? '' : path}/memory.max`).trim();
-  return /^\d+$/.test(most) ? Number(most) - process.memoryUsage.rss() : null;
+  const groups = read('/proc/self/cgroup');
+  const second = /^0::(\/.*)$/m.exec(groups)?.[1];
+  const first = /^\d+:(?:\w+,)*memory(?:,\w+)*:(\/.*)$/m.exec(groups)?.[1];
+  const most = Math.min(
+    second === undefined ? Infinity : boundOf('/sys/fs/cgroup', second, 'memory.max'),
+    first === undefined ? Infinity : boundOf('/sys/fs/cgroup/memory', first, 'memory.limit_in_bytes'),
+  );
+  return most < UNBOUNDED ? most - process.memoryUsage.rss() : null;
+}
+
+/** Version 1 says "no limit" with the largest number of pages that it can count. */
+const UNBOUNDED = 2 ** 60;
+
+/** The bound in that file; a container may see its own group as the root of the tree, and the name it has outside of it. */
+function boundOf(tree: string, path: string, file: string): number {
+  const own = read(`${tree}${path === '/' ? '' : path}/${file}`).trim();
+  const text = own === '' ? read(`${tree}/${file}`).trim() : own;
+  return /^\d+$/.test(text) ? Number(text) : Infinity;
 }
 
 function read(file: string): string {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Answer } from '../src/answer/index.ts';
 import { Cell, ResponseCache } from '../src/cache/index.ts';
-import { MemoryGuard, memoryRoom } from '../src/memory-guard.ts';
+import { MemoryGuard, memoryRoom, threadsWithin } from '../src/memory-guard.ts';
 import { nameOctets, Question } from '../src/wire/index.ts';
 import { a, NAME, readReply } from './answer/reply.ts';
 
@@ -64,4 +64,16 @@ describe('with little memory left', () => {
 test('the room of this process is a number of octets, or there is no bound', () => {
   const room = memoryRoom();
   if (room !== null) expect(room).toBeGreaterThan(0);
+});
+
+describe('threads within the memory of a control group', () => {
+  test.each([
+    { room: null, cache: 64, threads: Number.POSITIVE_INFINITY },
+    { room: 4096, cache: 64, threads: 80 },
+    { room: 690, cache: 128, threads: 7 },
+    { room: 180, cache: 64, threads: 1 },
+    { room: 0, cache: 0, threads: 1 },
+  ])('$room MiB and $cache MiB of cache: $threads', ({ room, cache, threads }) => {
+    expect(threadsWithin(room === null ? null : room * MIB, cache * MIB)).toBe(threads);
+  });
 });

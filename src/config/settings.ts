@@ -509,7 +509,10 @@ export const Settings = z
         error: 'is not a number of workers; write "auto" (one per core) or a number from 1 to 256',
       })
       .default('auto')
-      .meta({ description: 'Threads that answer queries; auto: one per core.' }),
+      .meta({
+        description:
+          'Threads that answer queries; auto: one per core, fewer where a control group has no memory for them (about 48 MiB each).',
+      }),
     io: z.enum(['auto', 'native', 'portable']).default('auto').meta({
       description:
         'Socket engine. native: batches through recvmmsg and sendmmsg (Linux); portable: node:dgram; auto: native where it works.',
