@@ -9,6 +9,14 @@ export function checkCommand(): Command {
     .argument('[policy...]', 'policy files or directories instead of those of the settings')
     .option('--json', 'faults as JSON')
     .option('--strict', 'exit 1 for warnings too')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  sallyport check                          settings and policies as "serve" would read them
+  sallyport check policies/*.yaml --strict
+  sallyport check my-policy.yaml --json    for editors and pipelines`,
+    )
     .action(check);
 }
 

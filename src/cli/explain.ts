@@ -19,6 +19,17 @@ export function explainCommand(): Command {
     .option('--client <address>', 'address of the client', '127.0.0.1')
     .option('--at <time>', 'judge as of this time (ISO 8601)')
     .option('--json', 'as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  sallyport explain registry.npmjs.org
+  sallyport explain www.example.com --type TXT --client 10.20.0.7
+  sallyport explain old.example.com --at 2027-03-31T00:00:00Z
+
+This judges the policy files as they are now. What a running Sallyport thinks, and the tunnel detector with it:
+curl 'http://127.0.0.1:8053/explain?name=…', "sallyport verdicts".`,
+    )
     .action(explainName);
 }
 

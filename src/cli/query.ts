@@ -27,6 +27,13 @@ export function queryCommand(): Command {
     .option('--timeout <seconds>', 'how long to wait', '5')
     .option('--short', 'rdata only')
     .option('--json', 'as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  sallyport query www.sallyport.test
+  sallyport query example.com TXT -s 192.0.2.53 -p 53 --json`,
+    )
     .action(query);
 }
 

@@ -10,8 +10,18 @@ export function serveCommand(): Command {
   return withSettings(new Command('serve'))
     .description('serve DNS with the settings and policies')
     .option('--lame-duck <seconds>', 'answer so long after a stop was asked for, while not ready', '0')
+    .addHelpText('after', EXAMPLES)
     .action(serve);
 }
+
+const EXAMPLES = `
+Examples:
+  sallyport serve                                            with sallyport.yaml of this directory
+  sallyport serve -l 0.0.0.0:53 -u 192.0.2.53 -p my-policy.yaml
+  sallyport serve --set detect.enabled=false --set cache.memory=16MiB
+
+SIGHUP reads policies and certificates again; on a fault the old ones stay. SIGTERM stops when what is in flight is
+answered, a second one at once. Exit code 1: nothing was started, or it could not go on; 2: wrong arguments.`;
 
 async function serve(flags: SettingsFlags & { lameDuck: string }): Promise<void> {
   const lameDuckMs = Number(flags.lameDuck) * 1000;

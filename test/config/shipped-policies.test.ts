@@ -1,5 +1,7 @@
 /** The policies that are shipped: they load without a word, and decide as their comments say. */
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { addressOctets } from '../../src/config/address.ts';
 import { formatFaults, judgeWildcard, loadPolicies } from '../../src/config/index.ts';
@@ -137,4 +139,18 @@ test('clients that forward are known as such', () => {
   const groups = [...open('kubernetes.yaml').groups, ...open('aws-vpc.yaml').groups];
   const forwarders = groups.filter(({ forwarder }) => forwarder).map(({ name }) => name);
   expect(forwarders).toEqual(['coredns', 'nodes', 'endpoints']);
+});
+
+test('the policy of the README loads without a word', () => {
+  const text = /```yaml\n([\s\S]*?)```/.exec(readFileSync('README.md', 'utf8'))?.[1] ?? '';
+  expect(text).toContain('groups:');
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-readme-'));
+  try {
+    const file = join(directory, 'policy.yaml');
+    writeFileSync(file, text);
+    const loaded = loadPolicies({ paths: [file], pools: ['default', 'vpc'], nowMs: NOW_MS });
+    expect('faults' in loaded ? formatFaults(loaded.faults) : formatFaults(loaded.warnings)).toBe('');
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });
