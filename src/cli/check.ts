@@ -14,7 +14,7 @@ export function checkCommand(): Command {
       `
 Examples:
   sallyport check                          settings and policies as "serve" would read them
-  sallyport check policies/*.yaml --strict
+  sallyport check policies/office.yaml --strict
   sallyport check my-policy.yaml --json    for editors and pipelines`,
     )
     .action(check);

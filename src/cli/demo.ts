@@ -234,16 +234,35 @@ function rowOf(step: Step, reply: Uint8Array, entry: AuditEntry, upstreamSaw: bo
   };
 }
 
+const WIDTH_FULL = 136;
+/** Below this the table is wider than the terminal: there would be nothing left to read. */
+const WIDTH_LEAST = 80;
+const WIDTH_OF_WHO = 6;
+
+/** Widths of the columns of a terminal: what is cut first is the client's address, then what is said at length. */
+function widthsFor(terminal: number): readonly number[] {
+  if (terminal >= WIDTH_FULL) return [18, 34, 34, 16, 24, 5];
+  const free = Math.max(terminal, WIDTH_LEAST) - 5 - (WIDTH_OF_WHO + 12 + 17 + 5);
+  const what = Math.floor(free * 0.45);
+  return [WIDTH_OF_WHO, what, free - what, 12, 17, 5];
+}
+
 function print(rows: readonly Row[], seen: readonly string[]): void {
   const cut = (text: string, length: number): string =>
     text.length <= length ? text.padEnd(length) : `${text.slice(0, length - 1)}…`;
-  console.log(
-    `${cut('client', 18)} ${cut('what', 34)} ${cut('asked', 34)} ${cut('answered', 16)} ${cut('recorded as', 24)} left?`,
-  );
-  console.log('-'.repeat(136));
+  const widths = widthsFor(process.stdout.columns ?? WIDTH_FULL);
+  const show = (...cells: readonly string[]): void =>
+    console.log(
+      cells
+        .map((cell, column) => cut(cell, widths[column] ?? 0))
+        .join(' ')
+        .trimEnd(),
+    );
+  show('client', 'what', 'asked', 'answered', 'recorded as', 'left?');
+  console.log('-'.repeat(widths.reduce((sum, width) => sum + width + 1, -1)));
   for (const { client, what, question, answer, verdict, upstreamSaw } of rows) {
-    const line = [cut(client, 18), cut(what, 34), cut(question, 34), cut(answer, 16), cut(verdict, 24)];
-    console.log(`${line.join(' ')} ${upstreamSaw ? 'yes' : 'no'}`);
+    const who = widths[0] === WIDTH_OF_WHO ? client.split(' ')[0] : client;
+    show(who ?? client, what, question, answer, verdict, upstreamSaw ? 'yes' : 'no');
   }
   const tunnel = rows.filter(({ what }) => what.startsWith('an encoded tunnel'));
   const left = tunnel.filter(({ upstreamSaw }) => upstreamSaw).length;

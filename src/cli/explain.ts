@@ -27,8 +27,8 @@ Examples:
   sallyport explain www.example.com --type TXT --client 10.20.0.7
   sallyport explain old.example.com --at 2027-03-31T00:00:00Z
 
-This judges the policy files as they are now. What a running Sallyport thinks, and the tunnel detector with it:
-curl 'http://127.0.0.1:8053/explain?name=…', "sallyport verdicts".`,
+This judges the policy files as they are now. What a running Sallyport has in force says
+curl 'http://127.0.0.1:8053/explain?name=…'; what its tunnel detector holds, "sallyport verdicts".`,
     )
     .action(explainName);
 }

@@ -55,6 +55,13 @@ const asked = process.argv[2] ?? '';
 const wanted = Object.hasOwn(COMMANDS, asked) ? [COMMANDS[asked]] : Object.values(COMMANDS);
 for (const make of wanted) program.addCommand(await make());
 
+/** A reader that has gone (`… | head`) ends a command without a word, and a server not at all. */
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', ({ code }: NodeJS.ErrnoException) => {
+    if (asked !== 'serve') process.exit(code === 'EPIPE' ? process.exitCode : 1);
+  });
+}
+
 /** Wrong arguments are told from faults by their exit code, in every command and the commands below it. */
 function throwWhatIsWrong(command: Command): void {
   command.exitOverride().showHelpAfterError('(--help explains the arguments)');

@@ -1,4 +1,5 @@
 /** What people meet on their first day when something is not as it must be: what it says, and with which exit code. */
+import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -201,6 +202,45 @@ test('SIGHUP before it serves does not end it: the policies are read once more',
   } finally {
     expect(await serving.stop()).toBe(0);
   }
+});
+
+test('a reader of standard output that has gone ends a command without a word, and a server not at all', async () => {
+  const run = (...args: string[]) => {
+    const child = spawn(process.execPath, ['dist/cli/sallyport.js', ...args]);
+    child.stdout.destroy();
+    return child;
+  };
+  const help = run('--help');
+  let said = '';
+  help.stderr.on('data', (chunk) => {
+    said += chunk;
+  });
+  expect(await new Promise((resolve) => help.on('close', resolve))).toBe(0);
+  expect(said).toBe('');
+
+  const port = await freePort();
+  const http = `127.0.0.1:${await freePort()}`;
+  const serving = run(
+    ...['serve', '-c', file('sallyport.yaml'), '--http', http, '-l', `127.0.0.1:${port}`, '-u', '192.0.2.53'],
+    ...[
+      '--audit',
+      file('unread'),
+      '--set',
+      `detect.stateDirectory=${file('detect')}`,
+      '--set',
+      'log.level=info',
+    ],
+  );
+  const served = new Promise((resolve) => {
+    serving.stderr.on('data', (chunk) => String(chunk).includes('"serving"') && resolve('serving'));
+    serving.on('exit', resolve);
+  });
+  expect(await served).toBe('serving');
+  // After its greeting: the writes of both threads have been tried by then.
+  await expect.poll(async () => (await fetch(`http://${http}/livez`)).status, { timeout: 10_000 }).toBe(200);
+  expect((await fetch(`http://${http}/readyz`)).status).toBe(200);
+  serving.kill('SIGTERM');
+  expect(await new Promise((resolve) => serving.on('exit', resolve))).toBe(0);
 });
 
 test('query says what is wrong with a name, and with a server that has no address', async () => {
