@@ -138,7 +138,7 @@ allows is denied.
 
 Case does not matter. Names in other scripts (\`bücher.example\`) are converted to A-labels as browsers do (UTS 46, non-transitional). A star anywhere else is a
 fault. So is a wildcard at or above a public suffix (\`*.com\`, \`*.co.uk\`): anybody can register a name below it. A wildcard on a suffix that a
-company shares among its customers (\`*.github.io\`, \`*.s3.amazonaws.com\`) is a warning, and the tunnel detector watches it with its strict profile.
+company shares among its customers (\`*.github.io\`, \`*.s3.amazonaws.com\`, also \`*.eu-central-1.amazonaws.com\` above it) is a warning, and the tunnel detector watches it with its strict profile.
 
 Editors check a policy while you write when it opens with \`# yaml-language-server: $schema=../schema/policy.schema.json\`.`;
 

@@ -29,21 +29,31 @@ const NOT_DELEGATED = new Set([
   'test',
 ]);
 
-/** Names of companies that have shared suffixes of the list below them. */
-const ABOVE_SHARED = new Set([
-  'aliyuncs.com',
-  'amazonaws.com',
-  'amazonaws.com.cn',
-  'azure.com',
-  'azure.net',
-  'backblazeb2.com',
-  'core.windows.net',
-  'googleapis.com',
-  'linodeobjects.com',
-  'myqcloud.com',
-  'oraclecloud.com',
-  'windows.net',
-]);
+/**
+ * Shared suffixes that the Public Suffix List does not have, and names above those that it has: storage, registries and
+ * functions of clouds, hosts of documents, and services that hand out a name to whoever wants to be called back.
+ */
+const SHARED = new Set(
+  `
+  aliyuncs.com amazonaws.com amazonaws.com.cn backblazeb2.com cloudflarestorage.com googleapis.com
+  linodeobjects.com myqcloud.com oraclecloud.com r2.cloudflarestorage.com storage.googleapis.com wasabisys.com
+  azure.com azure.net azurecr.io cloudapp.azure.com documents.azure.com scm.azurewebsites.net vault.azure.net
+  windows.net core.windows.net database.windows.net dfs.core.windows.net queue.core.windows.net table.core.windows.net
+  app.github.dev b-cdn.net firebaseio.com github.dev githubusercontent.com glitch.me googleusercontent.com
+  atlassian.net sharepoint.com zendesk.com
+  interact.sh loca.lt oastify.com pipedream.net serveo.net webhook.site
+  `
+    .trim()
+    .split(/\s+/),
+);
+
+/** The same for each region of a cloud: `eu-central-1.amazonaws.com`, `dkr.ecr.eu-central-1.amazonaws.com`. */
+const SHARED_BY_REGION = [
+  /^(?:[a-z][a-z0-9-]*\.)*[a-z]{2}(?:-[a-z]+)+-\d\.amazonaws\.com(?:\.cn)?$/,
+  /^s3(?:\.[a-z0-9-]+)?\.(?:wasabisys\.com|amazonaws\.com\.cn)$/,
+  /^(?:oss-[a-z0-9-]+\.aliyuncs|cos\.[a-z-]+\.myqcloud)\.com$/,
+  /^z\d+\.web\.core\.windows\.net$/,
+];
 
 /** How far the wildcard reaches; a pattern without wildcard reaches one owner. */
 export const reachOf = ({ kind, name }: PatternSource): Reach =>
@@ -74,14 +84,18 @@ let suffixes: typeof import('tldts') | null = null;
 
 function reachBelow(name: string): Reach {
   if (name === '.') return 'public';
-  if (ABOVE_SHARED.has(name)) return 'shared';
+  if (SHARED.has(name)) return 'shared';
   suffixes ??= createRequire(import.meta.url)('tldts') as typeof import('tldts');
   const found = suffixes.parse(name, {
     allowPrivateDomains: true,
     validateHostname: false,
     extractHostname: false,
   });
-  if (found.publicSuffix !== name) return 'one-owner';
+  if (found.publicSuffix !== name) {
+    // What stands below a shared suffix is one customer's.
+    const isOfRegion = found.isPrivate !== true && SHARED_BY_REGION.some((region) => region.test(name));
+    return isOfRegion ? 'shared' : 'one-owner';
+  }
   if (found.isPrivate === true) return 'shared';
   // The list's last rule makes every unknown top-level name a suffix; only the reserved ones are known to be nobody's.
   return NOT_DELEGATED.has(name) ? 'one-owner' : 'public';

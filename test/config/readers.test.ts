@@ -194,6 +194,17 @@ describe('reachOf', () => {
     { text: '*.github.io', reach: 'shared' },
     { text: '*.cloudfront.net', reach: 'shared' },
     { text: '*.blob.core.windows.net', reach: 'shared' },
+    { text: '*.mine.blob.core.windows.net', reach: 'one-owner' },
+    { text: '*.storage.googleapis.com', reach: 'shared' },
+    { text: '*.bucket.storage.googleapis.com', reach: 'one-owner' },
+    { text: '*.azurecr.io', reach: 'shared' },
+    { text: '*.oastify.com', reach: 'shared' },
+    { text: '*.eu-central-1.amazonaws.com', reach: 'shared' },
+    { text: '+.dkr.ecr.eu-central-1.amazonaws.com', reach: 'shared' },
+    { text: '+.123456789012.dkr.ecr.eu-central-1.amazonaws.com', reach: 'one-owner' },
+    { text: '+.bucket.s3.eu-central-1.amazonaws.com', reach: 'one-owner' },
+    { text: 'eu-central-1.amazonaws.com', reach: 'one-owner' },
+    { text: '*.oss-cn-hangzhou.aliyuncs.com', reach: 'shared' },
   ])('$text: $reach', ({ text, reach }) => {
     const pattern = readPattern(text);
     if ('what' in pattern) throw new Error(pattern.what);
