@@ -34,6 +34,9 @@ async function serve(flags: SettingsFlags & { lameDuck: string }): Promise<void>
   }
   // Half of a start is loading modules, here and in the first data thread: both at once.
   const firstThread = startDataThread(0);
+  // It may fail while nobody listens to it yet: an installation that is not whole.
+  const failed = new Promise<never>((_, reject) => firstThread.once('error', reject));
+  failed.catch(() => {});
   const [{ printFaults, readSettings }, { createLog, onSignals }, { Service, ServiceFaults }, words] =
     await Promise.all([
       import('./settings-flags.ts'),
@@ -64,7 +67,7 @@ async function serve(flags: SettingsFlags & { lameDuck: string }): Promise<void>
   };
   process.on('SIGHUP', remember);
   try {
-    await service.start();
+    await Promise.race([service.start(), failed]);
   } catch (error) {
     if (!(error instanceof ServiceFaults)) {
       // Threads that did start keep the process alive; nothing of them must stay.

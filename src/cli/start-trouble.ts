@@ -1,4 +1,6 @@
 /** Why nothing was started, in words: what the system said, which setting it is about, and what to do. */
+import { accessSync, constants, existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Settings } from '../config/index.ts';
 
 /** What stands behind the codes of files, and what helps. */
@@ -16,7 +18,7 @@ const FILE_TROUBLE: Readonly<Record<string, readonly [what: string, instead: str
 /** One sentence for the terminal, without a stack. */
 export function startTrouble(error: unknown, settings: Settings): string {
   const { code = '', message, path, syscall } = error as NodeJS.ErrnoException;
-  const trouble = FILE_TROUBLE[code];
+  const trouble = FILE_TROUBLE[path === undefined ? code : codeBehind(code, path, syscall)];
   if (trouble !== undefined && path !== undefined) return fileTrouble(path, trouble, settings);
   if (/EADDRINUSE/.test(message)) return inUse(error as NodeJS.ErrnoException, settings);
   // What the socket engine says has its remedy with it; Node's own words have none.
@@ -25,6 +27,19 @@ export function startTrouble(error: unknown, settings: Settings): string {
   if (code === 'EADDRNOTAVAIL' && syscall === 'listen')
     return `could not start: ${message}; this machine has no such address; choose one of its own`;
   return `could not start: ${message}`;
+}
+
+/** Making a directory with all above it fails with ENOENT where the nearest that exists may not be written to. */
+function codeBehind(code: string, path: string, syscall: string | undefined): string {
+  if (code !== 'ENOENT' || syscall !== 'mkdir') return code;
+  let above = dirname(path);
+  while (!existsSync(above) && above !== dirname(above)) above = dirname(above);
+  try {
+    accessSync(above, constants.W_OK);
+    return code;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? code;
+  }
 }
 
 function fileTrouble(path: string, [what, instead]: readonly [string, string], settings: Settings): string {

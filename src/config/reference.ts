@@ -63,6 +63,7 @@ function settingsPage(schema: JsonSchema): string {
 
 const SETTINGS_PROSE = `Settings stand in one YAML file, \`sallyport.yaml\` in the working directory unless \`--config\` or \`SALLYPORT_CONFIG\` names another. Every
 setting has a default, so an empty file is a valid one. \`sallyport check\` shows every fault at once, each with its line and what to write instead.
+Settings are read at start; a reload (SIGHUP, \`POST /reload\`) reads policies, their lists and certificates again.
 
 - Times are written with a unit: \`250ms\`, \`30s\`, \`5m\`, \`1h\`, \`7d\`. Sizes too: \`512KiB\`, \`64MiB\`, \`1GiB\` (powers of 1024) or \`kB\`, \`MB\`, \`GB\` (powers of 1000).
 - Paths in the file are relative to the file, paths in variables and flags to the working directory.
