@@ -44,6 +44,7 @@ export type Unusable =
   | 'alias loop'
   | 'alias chain too long'
   | 'two aliases at one name'
+  | 'no alias beside its DNAME'
   | 'too many records'
   | 'records under NXDOMAIN'
   | 'octets behind the last record';

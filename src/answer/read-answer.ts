@@ -9,6 +9,7 @@ import {
   expandName,
   fixedRdataLength,
   HEADER_LENGTH,
+  hasWholeStrings,
   MALFORMED,
   nameLayoutOf,
   nameLength,
@@ -22,6 +23,7 @@ import {
   readName,
   sameName,
   sameNameFolded,
+  sameOctets,
   skipName,
   u16,
   u32,
@@ -73,6 +75,10 @@ export class AnswerReader {
   readonly #ttlAt = new Uint16Array(RECORD_COUNT_MAX * 2);
   /** Places in `#out` (within POINTER_REACH) where uncompressed names begin that owners may point to. */
   readonly #nameAt: number[] = [];
+  /** Where the TTLs of the set at hand stand in `#out`, and where the last record begins. */
+  readonly #setAt: number[] = [];
+  #recordAt = 0;
+  #namesBefore = 0;
   #outAt = 0;
   #ttlCount = 0;
   #message: Uint8Array = this.#out;
@@ -121,6 +127,7 @@ export class AnswerReader {
     const complete = this.#complete;
     const aliasCount = targets.length;
     const found = complete ? this.#writeRrset(question.type, answers, options.dnssecOk) : 0;
+    if (complete && found === 0) this.#refuseLoneDname(answers);
     answerCount += found;
     if (found > 0) this.#collectServiceTargets(question.type, answers, targets);
 
@@ -314,6 +321,20 @@ export class AnswerReader {
     return 0;
   }
 
+  /**
+   * A DNAME above `#current` says that it is an alias, and the alias has to come along (RFC 6672 section 3.1). Without it the
+   * rest looks as if there was nothing.
+   */
+  #refuseLoneDname(answers: number): void {
+    for (let i = 0; i < answers; i++) {
+      if (this.#type[i] !== Rrtype.DNAME || this.#class[i] !== Rrclass.IN) continue;
+      const length = readName(this.#message, this.#ownerAt[i], this.#end, this.#owner);
+      if (length === MALFORMED) throw new BrokenReply('malformed record');
+      if (this.#octetsBelow(this.#owner.subarray(0, length)) > 0)
+        throw new BrokenReply('no alias beside its DNAME');
+    }
+  }
+
   /** Whether the first `length` octets of `#current` and of `name` are the same. */
   #beginsAs(name: Uint8Array, length: number): boolean {
     for (let i = 0; i < length; i++) if (name[i] !== this.#current[i]) return false;
@@ -340,16 +361,39 @@ export class AnswerReader {
     if (count === 0) return 0;
     let written = 0;
     let signatures = 0;
+    this.#setAt.length = 0;
     for (let i = 0; i < answers; i++) {
       const isSignature = signed && this.#type[i] === Rrtype.RRSIG && this.#covered(i) === type;
       if (!(this.#type[i] === type || isSignature) || !this.#isCurrent(i)) continue;
       if (isSignature && ++signatures > RRSET_LENGTH_MAX) throw new BrokenReply('too many records');
       written += this.#writeRecord(i, ttl);
+      if (this.#isTwin()) written--;
       // One alias is written, however often the upstream repeated it.
       if (type === Rrtype.CNAME && !signed) break;
     }
     this.#ttlSeconds = Math.min(this.#ttlSeconds, ttl);
     return written;
+  }
+
+  /** Takes back the record just written when its set has it already (RFC 2181 section 5). */
+  #isTwin(): boolean {
+    const out = this.#out;
+    // Compared from the type on, TTLs aside: owners are the same, but may be written as a name or as a pointer.
+    const ttlAt = this.#bodyAt + this.#ttlAt[this.#ttlCount - 1];
+    const length = this.#outAt - ttlAt;
+    for (const other of this.#setAt) {
+      const isSame =
+        u16(out, other + 4) === length - 6 &&
+        u16(out, other - 4) === u16(out, ttlAt - 4) &&
+        sameOctets(out, other + 6, out, ttlAt + 6, length - 6);
+      if (!isSame) continue;
+      this.#ttlCount--;
+      this.#outAt = this.#recordAt;
+      this.#nameAt.length = this.#namesBefore;
+      return true;
+    }
+    this.#setAt.push(ttlAt);
+    return false;
   }
 
   #covered(i: number): number {
@@ -415,6 +459,8 @@ export class AnswerReader {
 
   #writeRecord(i: number, ttlSeconds: number): 1 {
     const out = this.#out;
+    this.#recordAt = this.#outAt;
+    this.#namesBefore = this.#nameAt.length;
     // A reply holds no more records than the columns do, but several of them make one answer.
     if (this.#ttlCount === this.#ttlAt.length) throw new BrokenReply('too many records');
     let at = this.#writeOwner(i);
@@ -468,6 +514,7 @@ export class AnswerReader {
     if (form === undefined) {
       const fixed = fixedRdataLength(type);
       if (fixed !== -1 && fixed !== this.#rdataLength[i]) throw new BrokenReply('malformed record');
+      if (!hasWholeStrings(type, message, rdataAt, rdataEnd)) throw new BrokenReply('malformed record');
       return copyOctets(message, rdataAt, this.#out, to, this.#rdataLength[i]);
     }
     let at = rdataAt + form.before;

@@ -15,6 +15,7 @@ import {
   Rrclass,
   Rrtype,
   rcodeOf,
+  sameOctets,
   skipName,
   u16,
   u32,
@@ -57,6 +58,7 @@ export function readPlain(
     const ttl = u32(message, at + 6);
     // The top bit makes it 0 (RFC 2181 section 8).
     ttlSeconds = Math.min(ttlSeconds, ttl > 0x7fffffff ? 0 : ttl);
+    if (hasTwin(message, start, at, FIXED_LENGTH + rdataLength)) return null;
   }
   const body = new Uint8Array(end - start);
   copyOctets(message, start, body, 0, body.length);
@@ -82,6 +84,15 @@ export function readPlain(
     authenticated: trusted && (message[3] & 0x20) !== 0,
     extendedErrors: NO_OCTETS,
   };
+}
+
+/** Whether one of the records from `start` on has the rdata of the one at `at`: the set has to lose one of them. */
+function hasTwin(message: Uint8Array, start: number, at: number, recordLength: number): boolean {
+  const dataAt = at + FIXED_LENGTH;
+  const length = recordLength - FIXED_LENGTH;
+  for (let other = start; other < at; other += recordLength)
+    if (sameOctets(message, other + FIXED_LENGTH, message, dataAt, length)) return true;
+  return false;
 }
 
 /** Root, OPT, any size, rcode bits of 0, version and flags as they are, no options. */

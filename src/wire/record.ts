@@ -82,3 +82,43 @@ export const nameLayoutOf = (type: number): NameLayout | undefined => NAME_LAYOU
 /** Rdata lengths that a type must have; a record of another length is not one (RFC 1035 3.4.1, RFC 3596 2.2). */
 export const fixedRdataLength = (type: number): number =>
   type === Rrtype.A ? 4 : type === Rrtype.AAAA ? 16 : -1;
+
+/** Rdata that is made of character strings (RFC 1035 section 3.3): octets before the first, strings in a row, octets after. */
+export interface StringLayout {
+  readonly before: number;
+  /** Least and most strings. */
+  readonly least: number;
+  readonly most: number;
+  /** Whether something else follows them. */
+  readonly open: boolean;
+}
+
+const strings = (before: number, least: number, most: number, open = false): StringLayout => ({
+  before,
+  least,
+  most,
+  open,
+});
+
+const STRING_LAYOUTS = new Map<number, StringLayout>([
+  [Rrtype.TXT, strings(0, 1, Number.POSITIVE_INFINITY)],
+  [Rrtype.SPF, strings(0, 1, Number.POSITIVE_INFINITY)],
+  [Rrtype.HINFO, strings(0, 2, 2)],
+  // RFC 3403 section 4.1: flags, services, regexp; a name follows.
+  [Rrtype.NAPTR, strings(4, 3, 3, true)],
+  // RFC 8659 section 4.1: the tag; the value follows without a length.
+  [Rrtype.CAA, strings(1, 1, 1, true)],
+]);
+
+/** Whether the rdata of a type with character strings is made of whole ones; true for all other types. */
+export function hasWholeStrings(type: number, message: Uint8Array, at: number, end: number): boolean {
+  const layout = STRING_LAYOUTS.get(type);
+  if (layout === undefined) return true;
+  at += layout.before;
+  let count = 0;
+  while (at < end && count < layout.most) {
+    at += message[at] + 1;
+    count++;
+  }
+  return count >= layout.least && (layout.open ? at <= end : at === end);
+}

@@ -19,7 +19,7 @@ import {
   soa,
 } from './reply.ts';
 
-const { A, AAAA, CNAME, SOA, TXT, NS, NSEC, NSEC3, DNAME, MX, HTTPS } = Rrtype;
+const { A, AAAA, CAA, CNAME, DNAME, HINFO, HTTPS, MX, NAPTR, NS, NSEC, NSEC3, SOA, TXT } = Rrtype;
 const ADDRESS = 'c0000201';
 
 function kept(spec: ReplySpec, options: Parameters<typeof readReply>[1] = {}): Answer {
@@ -34,6 +34,46 @@ describe('what is kept', () => {
       what: 'the asked set',
       spec: { answer: [a('192.0.2.1'), a('192.0.2.2')] },
       lines: [`${NAME} 300 A ${ADDRESS}`, `${NAME} 300 A c0000202`],
+    },
+    {
+      what: 'a record once that came twice (RFC 2181 section 5)',
+      spec: { answer: [a('192.0.2.1'), a('192.0.2.2'), a('192.0.2.1', { ttl: 60 }), a('192.0.2.2')] },
+      lines: [`${NAME} 60 A ${ADDRESS}`, `${NAME} 60 A c0000202`],
+    },
+    {
+      what: 'records behind a twin at the end of a chain, pointers and all',
+      spec: {
+        answer: [
+          alias(NAME, 'far.example.net'),
+          a('192.0.2.1', { owner: 'far.example.net' }),
+          a('192.0.2.1', { owner: 'far.example.net' }),
+          a('192.0.2.2', { owner: 'far.example.net' }),
+        ],
+      },
+      lines: [
+        `${NAME} 300 CNAME far.example.net`,
+        `far.example.net 300 A ${ADDRESS}`,
+        'far.example.net 300 A c0000202',
+      ],
+    },
+    {
+      what: 'strings as they are, empty ones too',
+      spec: {
+        type: TXT,
+        answer: [
+          record({ type: TXT, rdata: Uint8Array.of(0) }),
+          record({ type: TXT, rdata: Uint8Array.of(1, 97, 2, 98, 99) }),
+        ],
+      },
+      lines: [`${NAME} 300 TXT 00`, `${NAME} 300 TXT 0161026263`],
+    },
+    {
+      what: 'flags, services, pattern and name of NAPTR',
+      spec: {
+        type: NAPTR,
+        answer: [record({ type: NAPTR, rdata: Uint8Array.of(0, 1, 0, 1, 1, 115, 0, 0, 0) })],
+      },
+      lines: [`${NAME} 300 NAPTR 000100010173000000`],
     },
     {
       what: 'the chain, in order',
@@ -403,6 +443,34 @@ describe('an unusable reply', () => {
       why: 'malformed record',
     },
     {
+      what: 'a string longer than its record (RFC 1035 section 3.3.14)',
+      spec: { type: TXT, answer: [record({ type: TXT, rdata: Uint8Array.of(255, 97, 98, 99) })] },
+      why: 'malformed record',
+    },
+    {
+      what: 'a text without a string',
+      spec: { type: TXT, answer: [record({ type: TXT, rdata: new Uint8Array(0) })] },
+      why: 'malformed record',
+    },
+    {
+      what: 'one string where two are due',
+      spec: { type: HINFO, answer: [record({ type: HINFO, rdata: Uint8Array.of(1, 97) })] },
+      why: 'malformed record',
+    },
+    {
+      what: 'a tag longer than its record (RFC 8659 section 4.1)',
+      spec: { type: CAA, answer: [record({ type: CAA, rdata: Uint8Array.of(0, 5, 105, 115) })] },
+      why: 'malformed record',
+    },
+    {
+      what: 'services longer than their record (RFC 3403 section 4.1)',
+      spec: {
+        type: NAPTR,
+        answer: [record({ type: NAPTR, rdata: Uint8Array.of(0, 1, 0, 1, 1, 115, 9, 0, 0) })],
+      },
+      why: 'malformed record',
+    },
+    {
       what: 'octets behind the last record',
       spec: { answer: [a('192.0.2.1')], trailing: Uint8Array.of(0) },
       why: 'octets behind the last record',
@@ -411,6 +479,11 @@ describe('an unusable reply', () => {
       what: 'two aliases at one name (RFC 2181 section 10.1)',
       spec: { answer: [alias(NAME, 'a.test'), alias(NAME, 'b.test')] },
       why: 'two aliases at one name',
+    },
+    {
+      what: 'a DNAME without the alias it makes (RFC 6672 section 3.1)',
+      spec: { answer: [record({ owner: 'example.com', type: DNAME, rdata: nameOctets('example.net') })] },
+      why: 'no alias beside its DNAME',
     },
     { what: 'an alias to itself', spec: { answer: [alias(NAME, NAME)] }, why: 'alias loop' },
     {
@@ -446,9 +519,8 @@ describe('an unusable reply', () => {
   });
 
   test('a set at the bound is taken', () => {
-    expect(kept({ answer: Array.from({ length: RRSET_LENGTH_MAX }, () => a('192.0.2.1')) }).answerCount).toBe(
-      RRSET_LENGTH_MAX,
-    );
+    const answer = Array.from({ length: RRSET_LENGTH_MAX }, (_, i) => a(`192.0.2.${i}`));
+    expect(kept({ answer }).answerCount).toBe(RRSET_LENGTH_MAX);
   });
 
   test(`a chain of ${ALIAS_COUNT_MAX} is taken, one more is not`, () => {
@@ -469,9 +541,10 @@ describe('an unusable reply', () => {
 
   test('of 64 kB that grows when its names are written out is turned down, not cut', () => {
     const long = `${'x'.repeat(63)}.${'y'.repeat(63)}.${'z'.repeat(63)}.${'w'.repeat(40)}.test`;
-    const rdata = Uint8Array.of(0, 10, 0xc0, 12);
     const set = (owner?: Uint8Array): Buffer[] =>
-      Array.from({ length: 256 }, () => record({ ...(owner ? { owner } : {}), type: MX, rdata }));
+      Array.from({ length: 256 }, (_, i) =>
+        record({ ...(owner ? { owner } : {}), type: MX, rdata: Uint8Array.of(0, i, 0xc0, 12) }),
+      );
     expect(readReply({ name: long, type: MX, answer: set() })).toMatchObject({ answerCount: 256 });
     const at = (step: number): string => (step === 0 ? long : `s${step}${long.slice(2)}`);
     const aliases = [0, 1, 2].map((step) => alias(at(step), at(step + 1)));

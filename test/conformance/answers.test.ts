@@ -21,7 +21,8 @@ const ofLength: Behaviour = (asked) => {
     const strings: Buffer[] = [];
     for (let text = size - 12; text > 0; text -= 256) {
       const length = Math.min(256, text) - 1;
-      strings.push(Buffer.from([length]), Buffer.alloc(length, 0x78));
+      // Each record another one: twins would be sent once.
+      strings.push(Buffer.from([length]), Buffer.alloc(length, 1 + answer.length));
     }
     answer.push(record({ type: TXT, rdata: Buffer.concat(strings) }));
     left -= size;
