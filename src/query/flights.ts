@@ -16,7 +16,7 @@ import type { Site } from './site.ts';
 
 /** Where flights come back to. */
 export interface FlightHome {
-  answered(flight: Flight, message: Uint8Array, length: number, server: string, trusted: boolean): void;
+  answered(flight: Flight, message: Uint8Array, length: number, server: string, trusted: boolean): boolean;
   failed(flight: Flight, failure: UpstreamFailure, server: string): void;
 }
 
@@ -46,6 +46,8 @@ export class Flight implements UpstreamQuestion, Asker {
   /** Chain so far, when it was cut at a name of another pool. */
   prefix: Answer | null = null;
   restarts = 0;
+  /** Why the last reply could not be used, and whose it was. */
+  unusable: { readonly why: string; readonly server: string } | null = null;
   /** Nobody waited when it began: what it was asked for is still in the cache. */
   isPrefetch = false;
   /** What its name gives away, in the case of a query that shows it. */
@@ -96,8 +98,8 @@ export class Flight implements UpstreamQuestion, Asker {
     return false;
   }
 
-  answered(message: Uint8Array, length: number, server: string, trusted: boolean): void {
-    this.#home.answered(this, message, length, server, trusted);
+  answered(message: Uint8Array, length: number, server: string, trusted: boolean): boolean {
+    return this.#home.answered(this, message, length, server, trusted);
   }
 
   failed(failure: UpstreamFailure, server: string): void {

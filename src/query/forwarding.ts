@@ -347,8 +347,11 @@ export class Forwarding implements FlightHome {
     this.#end(query, this.#question, outcome);
   }
 
-  /** Continues a flight with a reply. Called from outside of any turn, so it opens and the caller closes one. */
-  #resume(flight: Flight, message: Uint8Array, length: number, server: string, trusted: boolean): void {
+  /**
+   * Continues a flight with a reply; false when nothing can be made of it. Called from outside of any turn, so it opens and the
+   * caller closes one.
+   */
+  #resume(flight: Flight, message: Uint8Array, length: number, server: string, trusted: boolean): boolean {
     this.#exit.wallMs = this.#clock.wallMs();
     const question = this.#question.set(flight.name, flight.type);
     const reading = this.#reading;
@@ -357,12 +360,18 @@ export class Forwarding implements FlightHome {
     reading.trusted = trusted;
     reading.continues = flight.prefix ?? undefined;
     const answer = this.#reader.read(message, length, question, reading);
-    if (typeof answer === 'string') return this.#fail(flight, 'unusable', server, answer);
+    if (typeof answer === 'string') {
+      // The pool may have another server, and tells when it has none.
+      flight.unusable = { why: answer, server };
+      return false;
+    }
     const aliasesBefore = flight.prefix?.aliasCount ?? 0;
     if (!answer.complete || isLeftOpen(answer, aliasesBefore)) {
-      return this.#continueElsewhere(flight, question, answer, server);
+      this.#continueElsewhere(flight, question, answer, server);
+    } else {
+      this.#conclude(flight, question, answer, server);
     }
-    this.#conclude(flight, question, answer, server);
+    return true;
   }
 
   /** An alias that leaves its pool's names is asked again at the right pool (MaginotDNS). */
@@ -394,6 +403,7 @@ export class Forwarding implements FlightHome {
       return this.#conclude(flight, question, answer, server);
     }
     flight.pool = said.pool;
+    flight.unusable = null;
     this.#ask(flight, target);
   }
 
@@ -618,19 +628,24 @@ export class Forwarding implements FlightHome {
     return this.#cookies.answer(query, this.#exit.wallMs / 1000);
   }
 
-  answered(flight: Flight, message: Uint8Array, length: number, server: string, trusted: boolean): void {
+  answered(flight: Flight, message: Uint8Array, length: number, server: string, trusted: boolean): boolean {
+    let isUsed = true;
     try {
-      this.#resume(flight, message, length, server, trusted);
+      isUsed = this.#resume(flight, message, length, server, trusted);
     } catch (error) {
       this.#failWithBug(flight, error);
     }
     this.#settled();
+    return isUsed;
   }
 
   failed(flight: Flight, failure: UpstreamFailure, server: string): void {
     try {
       this.#exit.wallMs = this.#clock.wallMs();
-      this.#fail(flight, failure, server, failure);
+      const { unusable } = flight;
+      if (failure === 'unusable' && unusable !== null)
+        this.#fail(flight, failure, unusable.server, unusable.why);
+      else this.#fail(flight, failure, server, failure);
     } catch (error) {
       this.#failWithBug(flight, error);
     }

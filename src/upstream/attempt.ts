@@ -77,6 +77,12 @@ export class Asked implements Spoked {
   recooked = 0;
   /** Something came that could not be believed or understood. */
   unusable = false;
+  /** A server has replied, if only to say that it has no answer: none that is down is worth a wait besides. */
+  heard = false;
+  /** Servers that are asked over TCP because of what others sent over UDP. */
+  doubted = 0;
+  /** A connection ended before the reply was there. */
+  cut = false;
   /** A server could take no more. */
   full = false;
 
@@ -104,6 +110,9 @@ export class Asked implements Spoked {
     this.plain = 0;
     this.recooked = 0;
     this.unusable = false;
+    this.heard = false;
+    this.doubted = 0;
+    this.cut = false;
     this.full = false;
     this.spare = null;
     this.spareServer = '';

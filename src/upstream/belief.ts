@@ -32,6 +32,8 @@ export class Believer {
     if (!attempt.cookie) return 'believed';
     const { cookieAt, cookieLength } = survey;
     const isOurs = cookieLength > 0 && takeCookie(server.cookie, message, cookieAt, cookieLength);
+    // RFC 7873 section 5.3: with a client cookie that is not ours, whatever else is known of the server.
+    if (cookieLength > 0 && !isOurs && !isStream) return 'forged';
     return server.speaksCookies.judge(isOurs, isStream, nowMs) ? 'believed' : 'forged';
   }
 }

@@ -60,6 +60,7 @@ export class Bootstrap {
       answered: (message, length) => {
         this.#found.push(...addressesIn(message, length));
         this.#done();
+        return true;
       },
       failed: () => this.#done(),
     };

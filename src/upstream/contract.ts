@@ -15,7 +15,10 @@ export type UpstreamFailure =
   /** Nobody waited any more, and nothing was on its way. */
   | 'abandoned';
 
-/** Who waits for a reply. Exactly one of the two methods is called, once, never from inside `ask`. */
+/**
+ * Who waits for a reply. In the end one of the two methods has been called, `failed` once or `answered` with what it could
+ * use, and neither from inside `ask`.
+ */
 export interface Asker {
   /**
    * False while nobody waits for the reply: then nothing more is sent for it, and what is on its way is still awaited.
@@ -26,8 +29,11 @@ export interface Asker {
    * A reply whose socket, id, QR, opcode, QDCOUNT and question were matched. Not truncated (TC was followed over TCP).
    * `message[0 … length)` is valid only during the call. `server` names the upstream server, for the audit.
    * `trusted` is true when it came over an authenticated transport, so that its AD bit means something.
+   *
+   * Returns false when nothing can be made of the reply (records under NXDOMAIN, an alias loop): then another server of the
+   * pool is asked if there is one, and `answered` or `failed` follows.
    */
-  answered(message: Uint8Array, length: number, server: string, trusted: boolean): void;
+  answered(message: Uint8Array, length: number, server: string, trusted: boolean): boolean;
   failed(failure: UpstreamFailure, server: string): void;
 }
 

@@ -5,7 +5,7 @@
  *               ▲                                                                    │
  *               ├── due: the hedge delay or retransmission time is over              │
  *               ├── lost: refused, connection closed                                 │
- *               └── received: TC, SERVFAIL, REFUSED, FORMERR, NOTIMP                 ▼
+ *               └── received: TC, an error, a referral, what the asker cannot use    ▼
  *                   received: anything else that matches ──────────────────▶ settle: told once
  *
  * A reply that does not match is counted and the wait goes on (TuDoor): only the socket's own error or the deadline end
@@ -18,7 +18,7 @@ import type { Carrier, Loss } from './carrier.ts';
 import type { Asker, UpstreamFailure, UpstreamQuestion } from './contract.ts';
 import { Desk } from './desk.ts';
 import { IN_FLIGHT_MAX, MESSAGES_MAX, MISMATCHES_MAX } from './options.ts';
-import { failureOf, isComplaint, isExtended, newCounters } from './outcome.ts';
+import { failureOf, isAboutEdns, isBareComplaint, isComplaint, isExtended, newCounters } from './outcome.ts';
 import type { Pool } from './pool.ts';
 import { Sending } from './sending.ts';
 import { PROBE_MS, type Server, type ServerEvents } from './server.ts';
@@ -93,7 +93,10 @@ export class Exchange implements ServerEvents {
     const pool = this.#poolOf.get(server);
     const nowMs = this.#now();
     const asker: Asker = {
-      answered: () => server.probeAnswered(),
+      answered: () => {
+        server.probeAnswered();
+        return true;
+      },
       failed: (failure) => server.probeFailed(failure === 'unreachable', this.#now()),
     };
     // Done one tick before the next is due.
@@ -140,6 +143,7 @@ export class Exchange implements ServerEvents {
     const nowMs = this.#now();
     const belief = this.#believer.judge(attempt, server, message, length, nowMs);
     if (belief !== 'believed') {
+      if (attempt.edns && isBareComplaint(message, length)) this.#askPlainly(attempt, asked, server, nowMs);
       this.#mismatched(attempt, asked, server, belief === 'forged', nowMs);
       return;
     }
@@ -151,49 +155,82 @@ export class Exchange implements ServerEvents {
       if (attempt.repliesDue <= 0) this.#desk.release(attempt);
     } else if (isTruncated(message)) {
       this.#truncated(attempt, asked, server, nowMs);
-    } else if (asked.only === null && isComplaint(this.#believer.survey.rcode)) {
+    } else if (asked.only === null && this.#isComplaint) {
       this.#complained(attempt, asked, server, length, nowMs);
     } else {
       this.#answered(attempt, asked, server, length, nowMs);
     }
   }
 
+  get #isComplaint(): boolean {
+    const { rcode, isReferral } = this.#believer.survey;
+    return isReferral || isComplaint(rcode);
+  }
+
   #answered(attempt: Attempt, asked: Asked, server: Server, length: number, nowMs: number): void {
-    server.replied(false);
-    asked.pool?.budget.answered();
-    if (asked.only === null) this.counters.answered++;
     if (attempt.repliesDue <= 0) this.#desk.release(attempt);
-    const asker = this.#desk.settle(asked, nowMs);
-    asker?.answered(this.#reply, length, server.label, server.isEncrypted);
+    // Whatever happens meanwhile, the asker is told once.
+    asked.done = true;
+    const isUsed = asked.asker?.answered(this.#reply, length, server.label, server.isEncrypted) !== false;
+    server.replied(!isUsed);
+    if (isUsed) {
+      asked.pool?.budget.answered();
+      if (asked.only === null) this.counters.answered++;
+      this.#desk.settle(asked, nowMs);
+      return;
+    }
+    asked.done = false;
+    asked.unusable = true;
+    this.#desk.release(attempt);
+    asked.heard = true;
+    this.#askAnother(asked, nowMs);
   }
 
   /** The server would not or could not: the next one may, and if none does, the last such reply is handed on. */
   #complained(attempt: Attempt, asked: Asked, server: Server, length: number, nowMs: number): void {
-    const { rcode } = this.#believer.survey;
+    const { rcode, hasOpt, isReferral } = this.#believer.survey;
     const hadEdns = attempt.edns;
     const carrier = attempt.carrier as Carrier;
     this.#desk.release(attempt);
     if (rcode === Rcode.BADCOOKIE && this.#recook(asked, server, nowMs)) return;
-    if ((rcode === Rcode.FORMERR || rcode === Rcode.BADVERS) && hadEdns && (asked.plain & server.bit) === 0) {
+    if (hadEdns && isAboutEdns(rcode, hasOpt) && (asked.plain & server.bit) === 0) {
       asked.plain |= server.bit;
       this.counters.withoutEdns++;
       this.#sendOrAdvance(asked, server, carrier, nowMs);
       return;
     }
     server.replied(true);
-    if (isExtended(rcode)) {
+    asked.heard = true;
+    if (isReferral || isExtended(rcode)) {
       asked.unusable = true;
     } else {
       asked.spare = this.#reply.slice(0, length);
       asked.spareServer = server.label;
       asked.spareTrusted = server.isEncrypted;
     }
+    this.#askAnother(asked, nowMs);
+  }
+
+  /** One server is through with the question, and gave no answer: others may. */
+  #askAnother(asked: Asked, nowMs: number): void {
     if (asked.pool?.hasAnother(asked) === true && !asked.pool.budget.take(asked.messages, nowMs)) {
       this.counters.retriesDenied++;
       if (asked.attempts.length === 0) this.#conclude(asked, nowMs);
       return;
     }
     this.#advance(asked, nowMs);
+  }
+
+  /**
+   * A server that does not know EDNS may send back FORMERR without the question. Anybody who hit id and port could have said
+   * that as well: so the wait for the reply goes on, and besides the question goes out once without EDNS.
+   */
+  #askPlainly(attempt: Attempt, asked: Asked, server: Server, nowMs: number): void {
+    if (asked.done || (asked.plain & server.bit) !== 0 || asked.messages >= MESSAGES_MAX) return;
+    if (this.#isUnwanted(asked)) return;
+    asked.plain |= server.bit;
+    this.counters.withoutEdns++;
+    this.#sending.send(asked, server, attempt.carrier as Carrier, nowMs);
   }
 
   /** RFC 7873 section 5.3: once more with the cookie that came along, then over TCP. */
@@ -237,7 +274,10 @@ export class Exchange implements ServerEvents {
   /** Asks over TCP what UDP brings doubtful replies to. */
   #doubt(attempt: Attempt, asked: Asked, server: Server, isGuessed: boolean, nowMs: number): void {
     // Somebody who knows id and port is guessing the rest: what comes there is not listened to any more.
-    if (isGuessed) this.#desk.release(attempt);
+    if (isGuessed) {
+      asked.doubted |= server.bit;
+      this.#desk.release(attempt);
+    }
     if (this.#askOverTcp(asked, server, nowMs) || asked.attempts.length > 0) return;
     // With nothing on its way any more the same server is asked anew, on another port.
     asked.tried &= ~server.bit;
@@ -275,8 +315,17 @@ export class Exchange implements ServerEvents {
     if (loss === 'unusable') asked.unusable = true;
     // A connection that the server closed because it was idle, or for its own reasons, is worth a second one.
     const mostAgain = asked.only === null ? MESSAGES_MAX / 2 : 2;
-    if (loss === 'closed' && asked.messages < mostAgain) this.#sendOrAdvance(asked, server, carrier, nowMs);
-    else this.#advance(asked, nowMs);
+    if (loss === 'closed' && asked.messages < mostAgain) {
+      this.#sendOrAdvance(asked, server, carrier, nowMs);
+      return;
+    }
+    if (loss === 'closed') asked.cut = true;
+    // It went over TCP only because of what others sent: without TCP it goes over UDP again, from another port.
+    if (asked.attempts.length === 0 && (asked.doubted & server.bit) !== 0) {
+      asked.doubted &= ~server.bit;
+      asked.tried &= ~server.bit;
+    }
+    this.#advance(asked, nowMs);
   }
 
   // What is sent next.
@@ -306,7 +355,7 @@ export class Exchange implements ServerEvents {
       this.#desk.schedule(asked, nowMs + 2 * TICK_MS);
     } else if (pool.isOpening) {
       this.#desk.schedule(asked, nowMs + TICK_MS);
-    } else if (isWaiting || (asked.only === null && pool.mayRecover)) {
+    } else if (isWaiting || (asked.only === null && !asked.heard && pool.mayRecover)) {
       this.#desk.schedule(asked, asked.deadlineMs);
     } else if (this.#inAsk) {
       this.#desk.schedule(asked, nowMs);
@@ -417,8 +466,8 @@ export class Exchange implements ServerEvents {
     const isQuestion = asked.only === null;
     const asker = this.#desk.settle(asked, nowMs);
     if (isQuestion) this.counters[spare === null ? failure : 'answered']++;
-    if (spare === null) asker?.failed(failure, server);
-    else asker?.answered(spare, spare.length, spareServer, spareTrusted);
+    if (spare === null || asker?.answered(spare, spare.length, spareServer, spareTrusted) === false)
+      asker?.failed(failure, server);
   }
 
   #failLater(asker: Asker, failure: UpstreamFailure, server: string): void {

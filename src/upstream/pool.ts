@@ -59,7 +59,7 @@ export class Pool implements UpstreamPool {
       else if (atRandom) best = randomBelow(candidates) === 0 ? server : best;
       else if (this.strategy === 'fastest' && server.score < best.score) best = server;
     }
-    if (best !== null || asked.attempts.length > 0) return best;
+    if (best !== null || asked.attempts.length > 0 || asked.heard) return best;
     return this.#chooseDown(asked, encryptedUp, nowMs);
   }
 

@@ -14,6 +14,7 @@ import {
   NAME_LENGTH_MAX,
   nameLayoutOf,
   questionCount,
+  Rcode,
   RECORD_FIXED_LENGTH,
   Rrtype,
   rcodeOf,
@@ -60,6 +61,11 @@ export class Survey {
   /** Extended rcode, 12 bits (RFC 6891 section 6.1.3). */
   rcode = 0;
   hasOpt = false;
+  /**
+   * No answer, no SOA, but name servers: a server that does not go on itself tells us where to (RFC 2308 section 2.2). That is
+   * not NODATA, and we do not iterate.
+   */
+  isReferral = false;
   /** Client subnet that nobody sent: such a reply is not to be used (RebirthDay). */
   hasSubnet = false;
   cookieAt = 0;
@@ -74,12 +80,15 @@ export class Survey {
   read(message: Uint8Array, at: number, length: number): boolean {
     this.rcode = rcodeOf(message);
     this.hasOpt = false;
+    this.isReferral = false;
     this.hasSubnet = false;
     this.cookieLength = 0;
     const answers = answerCount(message);
     const before = answers + authorityCount(message);
     const records = before + additionalCount(message);
     if (records > RECORDS_MAX) return false;
+    let hasSoa = false;
+    let hasServers = false;
     for (let i = 0; i < records; i++) {
       const owner = at;
       at = skipName(message, at, length);
@@ -88,6 +97,8 @@ export class Survey {
       const dataAt = at + RECORD_FIXED_LENGTH;
       const end = dataAt + u16(message, at + 8);
       if (end > length) return false;
+      if (type === Rrtype.SOA) hasSoa = true;
+      if (type === Rrtype.NS && i < before) hasServers = true;
       if (i < answers && !this.#isSound(message, owner, type, dataAt, end)) return false;
       if (type === Rrtype.OPT) {
         // RFC 6891 section 6.1.1: one OPT, in the additional section, owned by the root.
@@ -98,6 +109,7 @@ export class Survey {
       }
       at = end;
     }
+    this.isReferral = answers === 0 && hasServers && !hasSoa && this.rcode === Rcode.NOERROR;
     return at === length;
   }
 

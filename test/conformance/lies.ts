@@ -487,7 +487,24 @@ export const LIES: Readonly<Record<string, Lie>> = {
   'notimp-edns': {
     what: 'NOTIMP to EDNS, the truth without',
     does: (asked) => (asked.hasEdns ? asked.reply({ flags: 0x8184 }) : asked.truth()),
-    may: TRUE_OR_FAIL,
+    may: ['truth'],
+  },
+  'bare-formerr-edns': {
+    what: 'a header with FORMERR and no question to EDNS, the truth without',
+    does: (asked) =>
+      asked.hasEdns ? asked.reply({ flags: 0x8181, question: [], additional: [] }) : asked.truth(),
+    may: ['truth'],
+  },
+  'broken-then-true': {
+    what: 'the right id and question with broken records, then the true reply',
+    does: thenTruth((asked) => asked.raw(reply(asked, { answer: [poison] }).subarray(0, -5))),
+    may: ['truth'],
+  },
+  'broken-text': {
+    what: 'a text whose string is longer than its record',
+    does: always(() => ({ answer: [record({ type: 16, rdata: Uint8Array.of(255, 97, 98, 99) })] })),
+    may: ['servfail'],
+    type: 16,
   },
   'badvers-edns': {
     what: 'BADVERS to EDNS',
@@ -520,19 +537,19 @@ export const LIES: Readonly<Record<string, Lie>> = {
   },
   nothing: { what: 'NOERROR with nothing, no SOA', does: always(() => ({})), may: ['nodata'] },
   referral: {
-    what: 'a referral instead of an answer',
+    what: 'a referral instead of an answer: that is no NODATA (RFC 2308 section 2.2)',
     does: always((asked) => ({
       authority: [record({ owner: asked.name, type: 2, rdata: name('ns.evil.example.com') })],
       additional: [a(POISON, { owner: 'ns.evil.example.com' })],
     })),
-    may: ['nodata', 'servfail'],
+    may: ['servfail'],
   },
   'lame-referral': {
     what: 'a referral upwards to the root',
     does: always(() => ({
       authority: [record({ owner: Uint8Array.of(0), type: 2, rdata: name('a.root-servers.example.com') })],
     })),
-    may: ['nodata', 'servfail'],
+    may: ['servfail'],
   },
   'two-soa': {
     what: 'NXDOMAIN with two SOA',
@@ -572,7 +589,7 @@ export const LIES: Readonly<Record<string, Lie>> = {
         a(POISON, { owner: 'x.evil.example.com' }),
       ],
     })),
-    may: ['nodata', 'servfail'],
+    may: ['servfail'],
   },
   'ttl-huge': {
     what: 'a TTL of 68 years',

@@ -502,7 +502,9 @@ export class House {
           answer: (reply) => {
             const octets = reply instanceof Uint8Array ? reply : replyOctets(name, type, reply);
             const trusted = !(reply instanceof Uint8Array) && (reply.trusted ?? false);
-            asker.answered(octets, octets.length, `${pool}-server`, trusted);
+            // A pool of one server: there is no other to ask.
+            if (!asker.answered(octets, octets.length, `${pool}-server`, trusted))
+              asker.failed('unusable', `${pool}-server`);
           },
           fail: (failure) => asker.failed(failure, `${pool}-server`),
         });

@@ -20,6 +20,8 @@ export interface AskOptions {
   readonly checkingDisabled?: boolean;
   /** Whether somebody still waits, asked again and again. */
   readonly isWanted?: () => boolean;
+  /** Whether something can be made of a reply; true unless given. */
+  readonly isUsable?: (message: Uint8Array) => boolean;
 }
 
 export function ask(upstreams: Upstreams, name: string, options: AskOptions = {}): Promise<Told> {
@@ -53,8 +55,11 @@ export function ask(upstreams: Upstreams, name: string, options: AskOptions = {}
         get isWanted() {
           return options.isWanted?.() ?? true;
         },
-        answered: (message, length, server, trusted) =>
-          tell({ message: Buffer.from(message.subarray(0, length)), failure: null, server, trusted }),
+        answered: (message, length, server, trusted) => {
+          if (options.isUsable?.(message) === false) return false;
+          tell({ message: Buffer.from(message.subarray(0, length)), failure: null, server, trusted });
+          return true;
+        },
         failed: (failure, server) => tell({ message: null, failure, server, trusted: false }),
       },
     );

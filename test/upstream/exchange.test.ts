@@ -214,6 +214,23 @@ describe.each(['native', 'portable'] as const)('a reply over %s sockets', (engin
   });
 });
 
+const FORGED_OCTETS = Buffer.from(FORGED.split('.').map(Number));
+
+const withoutOpt = (message: Buffer): Buffer => {
+  if (message.readUInt16BE(10) === 0) return message;
+  message.writeUInt16BE(0, 10);
+  return message.subarray(0, message.length - 11);
+};
+
+/** No answer, no SOA, but the name servers of `com`. */
+const referral = (query: Query): Buffer => {
+  const message = withoutOpt(reply(query, { addresses: [] }));
+  message.writeUInt16BE(1, 8);
+  // com. 3600 IN NS n.<the question>
+  const record = Buffer.from('03636f6d000002000100000e100004016ec00c', 'hex');
+  return Buffer.concat([message, record]);
+};
+
 describe('a server that', () => {
   const good: Script = (query) => query.send(truth(query));
   const says =
@@ -226,6 +243,18 @@ describe('a server that', () => {
     { name: 'says REFUSED', bad: says(5), messages: 1 },
     { name: 'says NOTIMP', bad: says(4), messages: 1 },
     { name: 'says FORMERR, with EDNS and without', bad: says(1), messages: 2 },
+    { name: 'says NOTAUTH', bad: says(9), messages: 1 },
+    { name: 'says an rcode that nobody has given a meaning', bad: says(15), messages: 1 },
+    {
+      name: 'says NOTIMP without OPT, with EDNS and without',
+      bad: ((query) => query.send(withoutOpt(reply(query, { rcode: 4 })))) satisfies Script,
+      messages: 2,
+    },
+    {
+      name: 'tells where to ask, and goes there no more than we do (RFC 2308 section 2.2)',
+      bad: ((query) => query.send(referral(query))) satisfies Script,
+      messages: 1,
+    },
     {
       name: 'is truncated even over TCP',
       bad: ((query) => query.send(reply(query, { truncated: true }))) satisfies Script,
@@ -248,6 +277,100 @@ describe('a server that', () => {
     expect(told.ms).toBeLessThan(300);
     expect(told.server).toBe(`127.0.0.1:${servers[1].port}`);
     if (messages !== undefined) expect(servers[0].queries).toHaveLength(messages);
+  });
+
+  test('sends what the asker can make nothing of gives way to the next; the last one is a failure', async () => {
+    const useless: Script = (query) => query.send(reply(query, { addresses: [FORGED] }));
+    const isUsable = (message: Uint8Array): boolean => !Buffer.from(message).includes(FORGED_OCTETS);
+    const both = await world([useless, good], { pool: { strategy: 'ordered' } });
+    const told = await ask(both.upstreams, 'www.example.com', { isUsable });
+    expect(marksOf(told)).toEqual([TRUTH]);
+    expect(told.server).toBe(`127.0.0.1:${both.servers[1].port}`);
+    expect(both.upstreams.counters.answered).toBe(1);
+    const alone = await world([useless]);
+    expect((await ask(alone.upstreams, 'www.example.com', { isUsable })).failure).toBe('unusable');
+    expect(alone.servers[0].queries).toHaveLength(1);
+    expect(alone.upstreams.counters).toMatchObject({ answered: 0, unusable: 1 });
+  });
+
+  test('tells where to ask like all others is no answer', async () => {
+    const { upstreams } = await world([(query) => query.send(referral(query))]);
+    expect((await ask(upstreams, 'www.example.com')).failure).toBe('unusable');
+  });
+
+  test('says SERVFAIL is quoted at once when all others are down', async () => {
+    const { upstreams, servers } = await world([() => undefined, good], { pool: { strategy: 'ordered' } });
+    for (let i = 0; upstreams.state()[0].healthy && i < 20; i++) {
+      await ask(upstreams, `n${i}.example.com`, { budgetMs: 1000 });
+    }
+    expect(upstreams.state()[0].healthy).toBe(false);
+    servers[1].script = says(2);
+    const before = servers[0].queries.length;
+    const told = await ask(upstreams, 'www.example.com', { budgetMs: 3000 });
+    expect(told.rcode).toBe(2);
+    // Nothing but probes went to the one that is down.
+    expect(servers[0].queries.slice(before).every(({ name }) => name === '')).toBe(true);
+    expect(told.ms).toBeLessThan(2500);
+  });
+
+  test('sends FORMERR without the question is asked without EDNS besides; the wait goes on', async () => {
+    const bare = (query: Query): Buffer => {
+      const header = Buffer.alloc(12);
+      header.writeUInt16BE(query.id, 0);
+      header.writeUInt16BE(0x8181, 2);
+      return header;
+    };
+    const old = await world([
+      (query) => query.send(query.message.readUInt16BE(10) > 0 ? bare(query) : truth(query)),
+    ]);
+    expect(marksOf(await ask(old.upstreams, 'www.example.com'))).toEqual([TRUTH]);
+    expect(old.servers[0].queries.map(({ message }) => message.readUInt16BE(10))).toEqual([1, 0]);
+    // Forged, before the true reply to the question with EDNS: that one is still listened to.
+    const forgedFirst = await world([
+      (query) => {
+        if (query.message.readUInt16BE(10) === 0) return;
+        query.send(bare(query));
+        setTimeout(() => query.send(truth(query)), 40);
+      },
+    ]);
+    expect(marksOf(await ask(forgedFirst.upstreams, 'www.example.com'))).toEqual([TRUTH]);
+  });
+
+  test('is asked over UDP again when guesses drove the question to TCP, and TCP is closed', async () => {
+    const { upstreams, servers } = await world([
+      (query) => {
+        if (query.transport === 'tcp') query.connection?.destroy();
+        else if (query.count > 0) query.send(truth(query));
+        else for (let i = 1; i <= 60; i++) query.send(forged(query, (m) => flip(1, i)(m)));
+      },
+    ]);
+    expect(marksOf(await ask(upstreams, 'www.example.com'))).toEqual([TRUTH]);
+    const udp = servers[0].queries.filter(({ transport }) => transport === 'udp');
+    expect(new Set(udp.map(({ port }) => port)).size).toBe(2);
+  });
+
+  test('closes every TCP connection is unreachable, not slow', async () => {
+    const { upstreams } = await world([
+      (query) => {
+        if (query.transport === 'udp') query.send(reply(query, { truncated: true }));
+        else query.connection?.destroy();
+      },
+    ]);
+    expect((await ask(upstreams, 'www.example.com')).failure).toBe('unreachable');
+  });
+
+  test('sends back a client cookie that is not ours is asked over TCP (RFC 7873 section 5.3)', async () => {
+    const { upstreams, servers } = await world([
+      (query) => {
+        if (query.transport === 'tcp') query.send(truth(query));
+        else
+          query.send(
+            reply(query, { addresses: [FORGED], options: [{ code: 10, data: Buffer.alloc(24, 0x61) }] }),
+          );
+      },
+    ]);
+    expect(marksOf(await ask(upstreams, 'www.example.com'))).toEqual([TRUTH]);
+    expect(servers[0].queries.map(({ transport }) => transport)).toEqual(['udp', 'tcp']);
   });
 
   test.each([
