@@ -1,4 +1,5 @@
 /** DNS over TLS and over HTTPS as real clients use them, and discovery of both. */
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isInstalled, run, Serving } from './processes.ts';
@@ -124,5 +125,11 @@ listen:
     const after = await fingerprint();
     expect(before).toContain('Fingerprint=');
     expect(after).not.toBe(before);
+    // What is no certificate stops the reload, says so, and the last good one stays.
+    writeFileSync(join(directory, 'dev-cert.pem'), 'no certificate');
+    const refused = await serving.get('/reload', { method: 'POST', headers });
+    expect(refused.status).toBe(422);
+    expect(refused.body).toContain('the certificate cannot be used');
+    expect(await fingerprint()).toBe(after);
   });
 });

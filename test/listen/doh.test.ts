@@ -33,6 +33,13 @@ function dial(listener: Listener, settings: object = {}): ClientHttp2Session {
   return session;
 }
 
+/** A query with QR set. */
+function response(): Buffer {
+  const message = query(0);
+  message[2] |= 0x80;
+  return message;
+}
+
 interface Reply {
   status: number;
   headers: Record<string, string | undefined>;
@@ -193,6 +200,9 @@ describe.each([
     { name: 'OPTIONS', ask: { method: 'OPTIONS', path: asked(query(0)) }, status: 405 },
     { name: 'PROPFIND', ask: { method: 'PROPFIND', path: asked(query(0)) }, status: 501 },
     { name: 'a body of 65536 octets', ask: posted(query(0, 65_536)), status: 413 },
+    { name: 'a body of 1 MB, which is sent to its end', ask: posted(query(0, 1_000_000)), status: 413 },
+    { name: 'a response in a URL', ask: { path: asked(response()) }, status: 400 },
+    { name: 'a response in a body', ask: posted(response()), status: 400 },
   ])('refuses $name with $status', async ({ ask, status }) => {
     const path = echo();
     const listener = await open(path);

@@ -18,14 +18,16 @@ import {
   HEADERS_LENGTH_MAX,
   type HttpFault,
   judgeHead,
+  judgeMessage,
   MESSAGE_LENGTH_MAX,
   MESSAGE_TOO_LONG,
-  MESSAGE_TOO_SHORT,
   METHOD_NOT_ALLOWED,
   queryRoom,
   readQuery,
 } from './request.ts';
 
+/** Octets of a refused body that are read to their end. */
+const THROWN_AWAY_MAX = 2 ** 20;
 const UNKNOWN: BinaryAddress = { octets: new Uint8Array(16), length: 4 };
 
 /** Serves HTTP/1.1 on sockets that the listener has accepted. */
@@ -248,15 +250,15 @@ class Http1Exchange implements Origin {
     this.#request.off('data', this.#onData);
     this.#request.removeAllListeners('end');
     this.#parts = [];
-    // A long body that nobody will read is not waited for. A short one is: a connection that ends with octets unread is
-    // reset, and the reset may reach the client before the status does.
+    // A very long body that nobody will read is not waited for. Others are, octet for octet thrown away: a connection that
+    // ends with octets unread is reset, and the reset may reach the client before the status does (RFC 9112 section 9.6).
     const { complete, headers } = this.#request;
-    const unread = !complete && !(Number(headers['content-length'] ?? 0) <= MESSAGE_LENGTH_MAX);
+    const unread = !complete && !(Number(headers['content-length'] ?? Number.NaN) <= THROWN_AWAY_MAX);
     this.#response.writeHead(status, {
       'content-type': 'text/plain',
       'content-length': Buffer.byteLength(text),
       ...(fault === METHOD_NOT_ALLOWED ? { allow: 'GET, HEAD, POST' } : {}),
-      ...(unread || status === 413 || status === 503 ? { connection: 'close' } : {}),
+      ...(unread || status === 503 ? { connection: 'close' } : {}),
     });
     this.#response.end(this.#request.method === 'HEAD' ? undefined : text);
     this.#request.resume();
@@ -309,8 +311,9 @@ class Http1Exchange implements Origin {
   #handOver(octets: Uint8Array, length: number): void {
     const { limits, counters, onMessage } = this.#hub;
     this.#connection.requestEnded();
-    if (length < 12) {
-      this.refuse(MESSAGE_TOO_SHORT);
+    const fault = judgeMessage(octets, 0, length);
+    if (fault !== null) {
+      this.refuse(fault);
       return;
     }
     const message = limits.messages.take(length, this);

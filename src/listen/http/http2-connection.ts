@@ -43,9 +43,9 @@ import {
   HEADERS_TOO_LONG,
   type HttpFault,
   judgeHead,
+  judgeMessage,
   MESSAGE_LENGTH_MAX,
   MESSAGE_TOO_LONG,
-  MESSAGE_TOO_SHORT,
   METHOD_NOT_ALLOWED,
   queryRoom,
   readQuery,
@@ -458,8 +458,9 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
 
   #handOver(exchange: Http2Exchange, octets: Uint8Array, at: number, length: number): void {
     const { limits, counters, onMessage } = this.#hub;
-    if (length < 12) {
-      this.#refuse(exchange, MESSAGE_TOO_SHORT);
+    const fault = judgeMessage(octets, at, length);
+    if (fault !== null) {
+      this.#refuse(exchange, fault);
       return;
     }
     const message = limits.messages.take(length, exchange);

@@ -3,7 +3,7 @@
  *
  * Lengths are looked at before anything is decoded.
  */
-import { HEADER_LENGTH } from '../../wire/index.ts';
+import { HEADER_LENGTH, QR } from '../../wire/index.ts';
 
 export const DNS_MESSAGE = 'application/dns-message';
 export const MESSAGE_LENGTH_MAX = 65_535;
@@ -27,7 +27,8 @@ const URL_TOO_LONG = fault(414, 'The URL is longer than 8192 octets. Use POST.')
 export const HEADERS_TOO_LONG = fault(431, 'The header fields are longer than 16384 octets together.');
 const PARAMETER_MISSING = fault(400, 'The parameter dns is missing: /dns-query?dns=<message in base64url>.');
 const NOT_BASE64URL = fault(400, 'The parameter dns is not base64url without padding (RFC 4648 section 5).');
-export const MESSAGE_TOO_SHORT = fault(400, 'A DNS message has at least 12 octets.');
+const MESSAGE_TOO_SHORT = fault(400, 'A DNS message has at least 12 octets.');
+const NO_QUERY = fault(400, 'QR is set: this message is a response, not a query.');
 export const MESSAGE_TOO_LONG = fault(413, 'A DNS message has at most 65535 octets.');
 const MEDIA_TYPE_WRONG = fault(415, 'The body must be of type application/dns-message.');
 export const BUSY = fault(503, 'Too many queries are in flight. Try again soon.');
@@ -54,6 +55,15 @@ export function judgeHead(head: RequestHead, path: string): HttpFault | null {
   if (!isDnsMessage(head.contentType)) return MEDIA_TYPE_WRONG;
   if (Number(head.contentLength ?? 0) > MESSAGE_LENGTH_MAX) return MESSAGE_TOO_LONG;
   return null;
+}
+
+/**
+ * What is wrong with a message of `length` octets at `at` before it goes on its way, or null. Over UDP and TCP a response is
+ * met with silence; here the request has to end somehow, and the client can read why.
+ */
+export function judgeMessage(octets: Uint8Array, at: number, length: number): HttpFault | null {
+  if (length < HEADER_LENGTH) return MESSAGE_TOO_SHORT;
+  return (octets[at + 2] & QR) === 0 ? null : NO_QUERY;
 }
 
 /** Media types are compared without their parameters and without regard to case (RFC 9110 section 8.3.1). */
