@@ -1,7 +1,7 @@
 /**
  * Names that are answered here and never forwarded, whatever the policy files say of the rest: special-use names
- * (RFC 6761, 6762, 7686, 8375, 9462, 9476, 9665), the locally served reverse zones (RFC 6303, 7793), and the names by which
- * clients ask whether they may go past this resolver.
+ * (RFC 6761, 6762, 7686, 8375, 9462, 9476, 9665), the locally served reverse zones (RFC 6303, 7793), the names by which
+ * clients ask whether they may go past this resolver, and the one by which dnsdist asks whether it is well.
  *
  * A policy that speaks of such a zone itself (allows a name in it, routes it, serves it) knows better: the built-in zone
  * then makes way.
@@ -52,6 +52,8 @@ const ZONES_WITH_RECORDS: readonly { readonly zone: string; readonly records: re
   { zone: 'localhost', records: ['@ A 127.0.0.1', '@ AAAA ::1', '* A 127.0.0.1', '* AAAA ::1'] },
   { zone: '127.in-addr.arpa', records: ['1.0.0 PTR localhost.'] },
   { zone: LOOPBACK_IP6, records: ['@ PTR localhost.'] },
+  // By this name dnsdist tries whether we are well, and with `mustResolve` it wants an address. Its addresses are no secret.
+  { zone: 'a.root-servers.net', records: ['@ A 198.41.0.4', '@ AAAA 2001:503:ba3e::2:30'] },
 ];
 
 /**

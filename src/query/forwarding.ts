@@ -16,7 +16,7 @@ import { writeDenial } from './denial.ts';
 import { answerDetail, answerTexts } from './describe.ts';
 import type { Exit } from './exit.ts';
 import { Flight, type FlightHome, Flights, WaitingList } from './flights.ts';
-import { localMessage } from './local.ts';
+import { localMessage, rootServersMessage } from './local.ts';
 import { denyEnding, type OutcomeName } from './outcome.ts';
 import { type AllowingVerdict, type PathLimits, type PathOptions, profileOf } from './path.ts';
 import { PendingByClient } from './pending.ts';
@@ -200,6 +200,17 @@ export class Forwarding implements FlightHome {
     const texts = answerTexts(answer, 12 + question.length + 4, this.#secrets, finding);
     const detail = fits ? this.#audit.renderDetail({ answers: texts }) : null;
     this.#exit.finish(query, group.outcome('local'), question.name, question.length, detail, false);
+  }
+
+  /** CoreDNS asks `. NS` to see whether we are well: not whether an upstream is. */
+  answerHealthProbe(query: Query, question: Question): void {
+    const message = rootServersMessage(question);
+    const reading = { dnssecOk: false, trusted: false, mayFollow: () => false };
+    const answer = this.#reader.read(message, message.length, question, reading);
+    if (typeof answer === 'string') return this.#end(query, question, 'bug');
+    respondAnswer(query, answer, 0, false, null, this.#cookie(query));
+    const group = query.site.groups[query.group];
+    this.#exit.finish(query, group.outcome('local'), question.name, question.length, null, false);
   }
 
   #leaveLocalZone(query: Query, question: Question, group: GroupView, prefix: Answer): void {

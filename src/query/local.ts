@@ -7,14 +7,17 @@ import {
   AA,
   copyOctets,
   HEADER_LENGTH,
+  nameOctets,
   putU16,
   putU32,
   QR,
   type Question,
   Rcode,
   Rrclass,
+  Rrtype,
   writeHeader,
 } from '../wire/index.ts';
+import type { Query } from './query.ts';
 
 /** The whole message, question included; rdata of local records is uncompressed and so are owners. */
 export function localMessage(local: LocalAnswer, question: Question): Uint8Array {
@@ -42,3 +45,23 @@ export function localMessage(local: LocalAnswer, question: Question): Uint8Array
   }
   return message;
 }
+
+const ROOT = Uint8Array.of(0);
+/** The set of 1997 still, and no secret: IANA's root hints. */
+const ROOT_SERVERS: LocalRrset = {
+  owner: ROOT,
+  type: Rrtype.NS,
+  ttlSeconds: 86_400,
+  rdata: Array.from('abcdefghijklm', (letter) => nameOctets(`${letter}.root-servers.net`)),
+};
+
+/**
+ * What `. NS` is answered with, the question by which CoreDNS tries whether we are well: as a message. It is about us and gets
+ * its answer here; from an upstream that is away it would look as if we were.
+ */
+export const rootServersMessage = (question: Question): Uint8Array =>
+  localMessage({ rcode: 'NOERROR', answers: [ROOT_SERVERS], authority: [], leadsTo: null }, question);
+
+/** Whether this is that question. Who wants signatures means the set itself. */
+export const isHealthProbe = (query: Query, question: Question): boolean =>
+  question.length === 1 && question.type === Rrtype.NS && !query.dnssecOk;

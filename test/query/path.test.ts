@@ -540,10 +540,27 @@ describe('special-use names', () => {
     expect(house.asked).toMatchObject([{ name: 'www.lab.test' }]);
   });
 
+  test('the probe of CoreDNS is answered here in a group that observes as well', () => {
+    const house = new House(POLICY);
+    const response = house.ask('.', { type: 'NS', from: '203.0.113.9' });
+    expect(response).toMatchObject({ rcode: 'NOERROR', flags: ['qr', 'rd', 'ra'] });
+    expect(response?.answer).toHaveLength(13);
+    expect(house.asked).toEqual([]);
+    expect(house.lastEntry).toMatchObject({ qname: '.', verdict: 'local' });
+    // Who wants the signatures wants the set of those who made them.
+    house.ask('.', { type: 'NS', from: '203.0.113.9', dnssecOk: true });
+    expect(house.asked).toMatchObject([{ name: '.', type: 'NS' }]);
+  });
+
   test('the probes of CoreDNS and dnsdist are answered at once, whatever the policy', () => {
     const house = new House(POLICY);
     expect(house.ask('.', { type: 'NS' })?.rcode).toBe('NOERROR');
-    expect(house.ask('a.root-servers.net')?.rcode).toBe('NXDOMAIN');
+    // With `mustResolve` dnsdist takes NXDOMAIN for a failure.
+    for (const from of ['192.0.2.9', '203.0.113.9']) {
+      const probed = house.ask('a.root-servers.net', { from });
+      expect(probed).toMatchObject({ rcode: 'NOERROR', flags: ['qr', 'aa', 'rd', 'ra'] });
+      expect(probed?.answer).toMatchObject([{ type: 'A', rdata: '198.41.0.4' }]);
+    }
     expect(
       house.ask('5577006791947779410.8674665223082153551.cluster.example', { type: 'HINFO' })?.rcode,
     ).toBe('NXDOMAIN');
