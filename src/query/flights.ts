@@ -48,6 +48,8 @@ export class Flight implements UpstreamQuestion, Asker {
   restarts = 0;
   /** Why the last reply could not be used, and whose it was. */
   unusable: { readonly why: string; readonly server: string } | null = null;
+  /** Asks whether we are well (`. NS`): answered here when no upstream does. */
+  isHealthProbe = false;
   /** Nobody waited when it began: what it was asked for is still in the cache. */
   isPrefetch = false;
   /** What its name gives away, in the case of a query that shows it. */

@@ -7,7 +7,7 @@ import type { AuditLog } from '../audit/index.ts';
 import { Cell, type ResponseCache, type StoredFailure } from '../cache/index.ts';
 import { At, type Counters } from '../metrics/index.ts';
 import type { DenyResponse, Policy, Verdict } from '../policy/index.ts';
-import { Ede, edeOption, Question, Rcode, Rrtype, rcodeName } from '../wire/index.ts';
+import { Ede, edeOption, nameText, Question, Rcode, Rrtype, rcodeName } from '../wire/index.ts';
 import type { AliasJudge, BlockedAlias } from './alias.ts';
 import { clampTtls } from './clamp.ts';
 import type { Clock, Detector, Finding, PathUpstreams, SecretWatch, UpstreamFailure } from './contract.ts';
@@ -16,13 +16,13 @@ import { writeDenial } from './denial.ts';
 import { answerDetail, answerTexts } from './describe.ts';
 import type { Exit } from './exit.ts';
 import { Flight, type FlightHome, Flights, WaitingList } from './flights.ts';
-import { localMessage, rootServersMessage } from './local.ts';
-import { denyEnding, type OutcomeName } from './outcome.ts';
+import { isHealthProbe, localMessage, rootServersMessage } from './local.ts';
+import { denyEnding, type Ending, type OutcomeName } from './outcome.ts';
 import { type AllowingVerdict, type PathLimits, type PathOptions, profileOf } from './path.ts';
 import { PendingByClient } from './pending.ts';
 import { Prefetch } from './prefetch.ts';
 import type { Query } from './query.ts';
-import { respondAnswer, respondEmpty } from './respond.ts';
+import { respondAnswer, respondAny, respondEmpty } from './respond.ts';
 import type { GroupView } from './site.ts';
 
 /** The pool of names that are answered here. */
@@ -33,6 +33,8 @@ const LATE_MS = 1500;
 const SWEEP_MS = 200;
 /** What cannot reach any upstream is asked again after this long at the latest: it may be back. */
 const UNREACHABLE_TTL_SECONDS_MAX = 1;
+/** How long `. NS` waits for an upstream: CoreDNS gives its health probe one second. */
+const HEALTH_PROBE_MS = 500;
 /** TTL of stale answers (RFC 8767 section 5.11). */
 const STALE_TTL_SECONDS = 30;
 
@@ -133,6 +135,7 @@ export class Forwarding implements FlightHome {
       const phase = query.site.policy.phaseAt(this.#exit.wallMs);
       flight = new Flight(this, question, variant, query, verdict, phase, pool);
       flight.stale = this.#mayServeStale(stale, pool) ? (stale ?? null) : null;
+      flight.isHealthProbe = isHealthProbe(query, question);
       this.#flights.add(flight, question);
       // Before it is asked: what nobody waits for is not sent.
       this.#wait(query, question, flight);
@@ -191,9 +194,15 @@ export class Forwarding implements FlightHome {
 
   /** The answer of a local zone, followed out of it where an alias leads there. */
   answerLocally(query: Query, question: Question, zone: number): void {
-    const answer = this.#readLocal(query.site.policy, query.group, zone, question, undefined);
-    if (typeof answer === 'string') return this.#end(query, question, 'bug');
-    const group = query.site.groups[query.group];
+    const { policy, groups } = query.site;
+    const group = groups[query.group];
+    // Of a name that exists: a small answer that says so, as for names of upstreams (RFC 8482).
+    if (question.type === Rrtype.ANY && policy.answerLocally(zone, question).rcode === 'NOERROR') {
+      respondAny(query, this.#cookie(query), true);
+      return this.#exit.finish(query, group.outcome('any'), question.name, question.length, null, false);
+    }
+    const answer = this.#readLocal(policy, query.group, zone, question, undefined);
+    if (typeof answer === 'string') return this.#end(query, question, 'localAlias');
     if (!answer.complete) return this.#leaveLocalZone(query, question, group, answer);
     const fits = respondAnswer(query, answer, 0, true, null, this.#cookie(query));
     const finding = this.#exit.examine(query, question.name, question.length);
@@ -202,8 +211,8 @@ export class Forwarding implements FlightHome {
     this.#exit.finish(query, group.outcome('local'), question.name, question.length, detail, false);
   }
 
-  /** CoreDNS asks `. NS` to see whether we are well: not whether an upstream is. */
-  answerHealthProbe(query: Query, question: Question): void {
+  /** What is said to who asks whether we are well, when no upstream has said anything better. */
+  #answerHealthProbe(query: Query, question: Question): void {
     const message = rootServersMessage(question);
     const reading = { dnssecOk: false, trusted: false, mayFollow: () => false };
     const answer = this.#reader.read(message, message.length, question, reading);
@@ -217,8 +226,12 @@ export class Forwarding implements FlightHome {
     const target = prefix.targets[prefix.targets.length - 1];
     const { policy } = query.site;
     const said = this.#aliases.verdictOn(policy, query.group, target, question.type, this.#exit.wallMs);
-    if (said.action === 'local' || (said.action === 'deny' && said.cause === 'denied' && !said.observed)) {
-      return this.#end(query, question, 'unusable');
+    if (said.action === 'local') return this.#end(query, question, 'localAlias');
+    if (said.action === 'deny' && said.cause === 'denied' && !said.observed) {
+      const why = said.rule?.reason ?? 'denied';
+      const ending = this.#aliasDenial(group, { target: nameText(target), rule: said.rule, why }, null);
+      writeDenial(query, ending, this.#cookie(query));
+      return this.#exit.finish(query, ending, question.name, question.length, null, false);
     }
     if (!query.recursionDesired) {
       respondAnswer(query, prefix, 0, true, null, this.#cookie(query));
@@ -273,8 +286,9 @@ export class Forwarding implements FlightHome {
     flight.addWaiting(query);
     query.flight = flight;
     const group = query.site.groups[query.group];
-    const patienceMs =
+    let patienceMs =
       flight.stale === null ? group.deadlineMs : Math.min(group.deadlineMs, this.#limits.staleAfterMs);
+    if (flight.isHealthProbe) patienceMs = Math.min(patienceMs, HEALTH_PROBE_MS);
     let list = this.#patient.get(patienceMs);
     if (list === undefined) {
       list = new WaitingList();
@@ -354,6 +368,7 @@ export class Forwarding implements FlightHome {
     flight.removeWaiting(query);
     this.#stopWaiting(query);
     this.#question.set(flight.name, flight.type);
+    if (flight.isHealthProbe) return this.#answerHealthProbe(query, this.#question);
     if (flight.stale !== null && this.#serveStale(query, flight.stale, null)) return;
     this.#end(query, this.#question, outcome);
   }
@@ -506,11 +521,15 @@ export class Forwarding implements FlightHome {
     return this.#aliases.firstBlocked(site.policy, group, verdict, name, type, answer, this.#exit.wallMs);
   }
 
-  #denyAnswer(flight: Flight, group: GroupView, blocked: BlockedAlias): void {
+  #aliasDenial(group: GroupView, blocked: BlockedAlias, finding: Finding | null): Ending {
     const response: DenyResponse = blocked.rule?.answer ?? group.description.answer;
-    const target = this.#secrets.redactRdata(Rrtype.CNAME, blocked.target, flight.finding);
+    const target = this.#secrets.redactRdata(Rrtype.CNAME, blocked.target, finding);
     const why = `${blocked.why} (by way of ${target})`;
-    const ending = denyEnding(group.description, 'answer', blocked.rule, response, this.#audit, why);
+    return denyEnding(group.description, 'answer', blocked.rule, response, this.#audit, why);
+  }
+
+  #denyAnswer(flight: Flight, group: GroupView, blocked: BlockedAlias): void {
+    const ending = this.#aliasDenial(group, blocked, flight.finding);
     for (let query = this.#takeNext(flight); query !== null; query = this.#takeNext(flight)) {
       writeDenial(query, ending, this.#cookie(query));
       this.#exit.finish(query, ending, flight.name, flight.name.length, null, false);
@@ -531,12 +550,13 @@ export class Forwarding implements FlightHome {
     // A name that was asked anew and not found is still what the cache says of it.
     const isKnown = flight.isPrefetch && flight.waiting === null;
     const tellsOfUpstream = failure !== 'overload' && failure !== 'abandoned';
-    if (flight.stale === null && tellsOfUpstream && !isKnown)
+    if (flight.stale === null && tellsOfUpstream && !isKnown && !flight.isHealthProbe)
       this.#rememberFailure(flight, question, failure, server, answer);
     const ending = group.outcome(failure === 'abandoned' ? 'timeout' : failure);
     const detail = this.#audit.renderDetail({ upstream: server, upstreamRcode: why });
     for (let query = this.#takeNext(flight); query !== null; query = this.#takeNext(flight)) {
-      if (flight.stale === null || !this.#serveStale(query, flight.stale, null)) {
+      if (flight.isHealthProbe) this.#answerHealthProbe(query, question);
+      else if (flight.stale === null || !this.#serveStale(query, flight.stale, null)) {
         if (answer === undefined) respondEmpty(query, ending.rcode, ending.ede, this.#cookie(query));
         else respondAnswer(query, servfail(answer), 0, false, ending.ede, this.#cookie(query));
         this.#exit.finish(query, ending, question.name, question.length, detail, false);

@@ -56,8 +56,8 @@ const ROOT_SERVERS: LocalRrset = {
 };
 
 /**
- * What `. NS` is answered with, the question by which CoreDNS tries whether we are well: as a message. It is about us and gets
- * its answer here; from an upstream that is away it would look as if we were.
+ * What `. NS` is answered with, as a message, when no upstream does: by that question CoreDNS tries whether we are well, and
+ * without an answer it would take us for the one that is away.
  */
 export const rootServersMessage = (question: Question): Uint8Array =>
   localMessage({ rcode: 'NOERROR', answers: [ROOT_SERVERS], authority: [], leadsTo: null }, question);

@@ -73,6 +73,13 @@ export const OUTCOMES = {
     rcode: Rcode.SERVFAIL,
     ede: [Ede.INVALID_DATA, 'the upstream answered with what cannot be used'],
   },
+  /** Aliases of local zones that lead in a circle, or on and on. */
+  localAlias: {
+    verdict: 'fail',
+    cause: 'unusable',
+    rcode: Rcode.SERVFAIL,
+    ede: [Ede.INVALID_DATA, 'the aliases of local zones lead nowhere'],
+  },
   upstreamRcode: {
     verdict: 'fail',
     cause: 'unusable',

@@ -25,7 +25,6 @@ import { answerDetail, answerTexts } from './describe.ts';
 import { Exit } from './exit.ts';
 import type { ForwarderOptions } from './forwarded-client.ts';
 import { Forwarding } from './forwarding.ts';
-import { isHealthProbe } from './local.ts';
 import type { Ending, OutcomeName } from './outcome.ts';
 import type { PrefetchLimits } from './prefetch.ts';
 import { Query } from './query.ts';
@@ -295,7 +294,6 @@ export class QueryPath {
     if (isAny && verdict.action !== 'local') return this.#answerAny(query, group);
     if (verdict.action === 'local') return this.#forwarding.answerLocally(query, question, verdict.zone);
     if (!query.recursionDesired) return this.#end(query, group.outcome('recursion'));
-    if (isHealthProbe(query, question)) return this.#forwarding.answerHealthProbe(query, question);
 
     if (cell !== undefined && this.#serve(query, group, verdict, cell)) return;
 

@@ -248,11 +248,11 @@ export function respondAddress(
 }
 
 /** ANY for a name that may be asked: one small HINFO (RFC 8482). */
-export function respondAny(query: Query, cookie: Uint8Array = NO_OCTETS): void {
+export function respondAny(query: Query, cookie: Uint8Array = NO_OCTETS, authoritative = false): void {
   const end = query.questionEnd + HINFO_RFC8482.length;
   makeRoom(query, end + optLength(query, null, NO_OCTETS, cookie));
   query.rcode = 0;
-  writeCounts(query, highFlags(query), lowFlags(query, 0, false), 1, 0);
+  writeCounts(query, highFlags(query) | (authoritative ? AA : 0), lowFlags(query, 0, false), 1, 0);
   copyOctets(HINFO_RFC8482, 0, query.octets, query.questionEnd, HINFO_RFC8482.length);
   query.length = closeMessage(query, end, 0, null, NO_OCTETS, cookie);
 }

@@ -26,7 +26,7 @@ groups:
   lab: {clients: [203.0.113.0/24], sets: [work], mode: observe}
 local:
   - zone: home.example.net
-    records: ['@ A 192.0.2.80', 'www CNAME @', 'out CNAME www.example.com.', 'worse CNAME www.bad.example.com.']
+    records: ['@ A 192.0.2.80', 'www CNAME @', 'out CNAME www.example.com.', 'worse CNAME www.bad.example.com.', 'round CNAME about', 'about CNAME round']
 via:
   - {suffix: corp.test-routes.example.net, pool: vpc}
 `;
@@ -507,8 +507,34 @@ describe('local zones', () => {
 
   test('an alias out of the zone to a denied name is not asked', () => {
     const house = new House(POLICY);
-    expect(house.ask('worse.home.example.net')?.answer).toEqual([]);
+    const response = house.ask('worse.home.example.net');
+    expect(response).toMatchObject({ rcode: 'NXDOMAIN', answer: [] });
+    expect(response?.edns?.extendedErrors[0]).toContain(
+      '15 (blocked): Known to be bad. (by way of www.bad.example.com) (rule work/deny/0)',
+    );
     expect(house.asked).toEqual([]);
+    expect(house.lastEntry).toMatchObject({ verdict: 'deny', cause: 'answer', rule: 'work/deny/0' });
+  });
+
+  test('aliases in a circle are SERVFAIL, with a word on where', () => {
+    const house = new House(POLICY);
+    const response = house.ask('round.home.example.net');
+    expect(response).toMatchObject({ rcode: 'SERVFAIL', answer: [] });
+    expect(response?.edns?.extendedErrors[0]).toContain('the aliases of local zones lead nowhere');
+    expect(house.lastEntry).toMatchObject({ verdict: 'fail', cause: 'unusable' });
+  });
+
+  test('ANY gets one small record for a name that exists, and NXDOMAIN for others (RFC 8482)', () => {
+    const house = new House(POLICY);
+    for (const name of ['home.example.net', 'www.home.example.net']) {
+      const response = house.ask(name, { type: 'ANY' });
+      expect(response).toMatchObject({ rcode: 'NOERROR', flags: ['qr', 'aa', 'rd', 'ra'] });
+      expect(response?.answer).toMatchObject([{ type: 'HINFO', name }]);
+    }
+    expect(house.ask('none.home.example.net', { type: 'ANY' })).toMatchObject({
+      rcode: 'NXDOMAIN',
+      authority: [{ type: 'SOA' }],
+    });
   });
 });
 
@@ -540,16 +566,31 @@ describe('special-use names', () => {
     expect(house.asked).toMatchObject([{ name: 'www.lab.test' }]);
   });
 
-  test('the probe of CoreDNS is answered here in a group that observes as well', () => {
+  test('the probe of CoreDNS goes to an upstream in a group that observes, and is answered without one too', async () => {
     const house = new House(POLICY);
-    const response = house.ask('.', { type: 'NS', from: '203.0.113.9' });
-    expect(response).toMatchObject({ rcode: 'NOERROR', flags: ['qr', 'rd', 'ra'] });
-    expect(response?.answer).toHaveLength(13);
-    expect(house.asked).toEqual([]);
+    const from = '203.0.113.9';
+    expect(house.ask('.', { type: 'NS', from })).toBeNull();
+    house.asked[0].answer({ answer: ['. 300 NS ns.example.com'] });
+    expect(await house.heard()).toMatchObject([{ rcode: 'NOERROR', answer: [{ rdata: 'ns.example.com' }] }]);
+    house.pass(301_000);
+    // Silent: after half a second, before CoreDNS gives up.
+    expect(house.ask('.', { type: 'NS', from })).toBeNull();
+    house.pass(520);
+    const [silent] = await house.heard();
+    expect(silent).toMatchObject({ rcode: 'NOERROR', flags: ['qr', 'rd', 'ra'] });
+    expect(silent.answer).toHaveLength(13);
     expect(house.lastEntry).toMatchObject({ qname: '.', verdict: 'local' });
+    house.asked[1].fail('timeout');
+    // Away: at once, and no failure is remembered.
+    for (const nth of [2, 3]) {
+      expect(house.ask('.', { type: 'NS', from })).toBeNull();
+      house.asked[nth].fail('unreachable');
+      expect((await house.heard())[0].answer).toHaveLength(13);
+    }
     // Who wants the signatures wants the set of those who made them.
-    house.ask('.', { type: 'NS', from: '203.0.113.9', dnssecOk: true });
-    expect(house.asked).toMatchObject([{ name: '.', type: 'NS' }]);
+    house.ask('.', { type: 'NS', from, dnssecOk: true });
+    house.asked[4].fail('unreachable');
+    expect(await house.heard()).toMatchObject([{ rcode: 'SERVFAIL' }]);
   });
 
   test('the probes of CoreDNS and dnsdist are answered at once, whatever the policy', () => {
