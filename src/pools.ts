@@ -1,7 +1,7 @@
 /** From pools as they are written in the settings to what the upstream room opens. */
 import { networkInterfaces } from 'node:os';
 import type { PoolSettings, Settings, UpstreamServer } from './config/index.ts';
-import { type PoolOptions, type ServerOptions, systemServers } from './upstream/index.ts';
+import { type PoolOptions, type ServerOptions, SOCKETS_AWAKE, systemServers } from './upstream/index.ts';
 
 const SYSTEM_PORT = 53;
 
@@ -11,6 +11,19 @@ const SYSTEM_PORT = 53;
  */
 export function poolOptions(settings: Settings): PoolOptions[] {
   return Object.entries(settings.upstreams).map(([name, pool]) => onePool(name, pool, settings));
+}
+
+/** Share of the descriptors that may go to sockets kept only so that there are more to pick from. */
+const DESCRIPTORS_SHARE = 1 / 4;
+
+/**
+ * How many UDP sockets each of `workers` threads keeps at least to a server that is asked: all together SOCKETS_AWAKE, or what
+ * a process of few descriptors can spare.
+ */
+export function socketsAwake(pools: readonly PoolOptions[], workers: number, descriptorsMax: number): number {
+  const servers = pools.flatMap((pool) => pool.servers).filter(({ transport }) => transport === 'udp');
+  const spared = Math.floor((descriptorsMax * DESCRIPTORS_SHARE) / workers / Math.max(1, servers.length));
+  return Math.max(2, Math.min(Math.ceil(SOCKETS_AWAKE / workers), spared));
 }
 
 function onePool(name: string, pool: PoolSettings, settings: Settings): PoolOptions {

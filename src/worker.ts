@@ -18,12 +18,18 @@ import {
 import { ResponseCache } from './cache/index.ts';
 import type { Certificates } from './certificates.ts';
 import { ThreadDetector } from './detection.ts';
-import { ConnectionLimits, connectionsWithin, DEFAULT_LIMITS, type Listener } from './listen/index.ts';
+import {
+  ConnectionLimits,
+  connectionsWithin,
+  DEFAULT_LIMITS,
+  descriptorsMax,
+  type Listener,
+} from './listen/index.ts';
 import { MemoryGuard, memoryRoom } from './memory-guard.ts';
 import { At, type Counters, openCounters, publishLag } from './metrics/index.ts';
 import { addressOctets, type DatagramSocket, type Engine, openEngine, PrefixSet } from './net/index.ts';
 import { type CompiledPolicy, openPolicy, type Policy, type TunnelAction } from './policy/index.ts';
-import { poolOptions } from './pools.ts';
+import { poolOptions, socketsAwake } from './pools.ts';
 import { Publisher } from './publishing.ts';
 import {
   type Intake,
@@ -164,9 +170,11 @@ class DataThread {
         ? {}
         : { onCheckpoint: (line: string) => this.#say({ kind: 'checkpoint', line }) }),
     });
+    const pools = poolOptions(settings);
     this.#upstreams = await openUpstreams({
       engine,
-      pools: poolOptions(settings),
+      pools,
+      socketsAwake: socketsAwake(pools, this.#start.workerCount, descriptorsMax()),
       log: (event) => this.#upstreamLog.take(event),
     });
     this.#path = new QueryPath({

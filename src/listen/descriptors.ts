@@ -10,7 +10,7 @@ export function connectionsWithin(wanted: number, reserved: number): number {
 }
 
 /** The soft limit, which Node raises to the hard one as it starts; Infinity where there is no way to know. */
-function descriptorsMax(): number {
+export function descriptorsMax(): number {
   try {
     const limit = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
     return limit === undefined ? Number.POSITIVE_INFINITY : Number(limit);

@@ -76,6 +76,8 @@ export interface UpstreamsOptions {
   readonly inFlightMax?: number;
   /** Questions in flight at one server; SERVER_IN_FLIGHT_MAX by default. */
   readonly serverInFlightMax?: number;
+  /** Least sockets to each server while it is asked, in this worker: 128 over all workers. */
+  readonly socketsAwake?: number;
   /** Seconds and queries after which a UDP socket gives way to one on a new port. */
   readonly socketSecondsMax?: number;
   readonly socketQueriesMax?: number;
@@ -83,6 +85,8 @@ export interface UpstreamsOptions {
 
 export const SERVERS_MAX = 16;
 export const SOCKETS_DEFAULT = 128;
+/** Sockets that the workers together have open to a server that is asked, so that there is something to pick from. */
+export const SOCKETS_AWAKE = 128;
 /** Sockets kept open to a server that nobody asks. */
 export const SOCKETS_IDLE = 2;
 export const SOCKET_SECONDS_MAX = 30;

@@ -115,6 +115,7 @@ export class Server implements CarrierEvents {
           address: options.address,
           port: options.port,
           sockets: pool.sockets ?? SOCKETS_DEFAULT,
+          awake: Math.min(pool.sockets ?? SOCKETS_DEFAULT, room.socketsAwake ?? SOCKETS_DEFAULT),
           secondsMax: room.socketSecondsMax ?? SOCKET_SECONDS_MAX,
           queriesMax: room.socketQueriesMax ?? SOCKET_QUERIES_MAX,
           inFlightMax: this.inFlightMax,

@@ -3,8 +3,8 @@
  *
  * A guesser must hit id and port (RFC 5452), and must not have the time to find the ports by looking (SAD DNS): so
  * sockets are connected, one of them is drawn at random for each batch, and each gives way to one on a new port after
- * some seconds or queries. It stays open until its last reply is in. Sockets are opened as the load asks for them: an
- * idle server holds SOCKETS_IDLE.
+ * some seconds or queries. It stays open until its last reply is in. A server that is asked holds `awake` sockets at least, a
+ * few more with each message until they are there, and as many more as the load asks for; an idle one holds SOCKETS_IDLE.
  *
  * One socket serves up to RUN_MAX messages of a batch before another is drawn, because a system call for each message
  * costs more than all the rest of a forwarded query. Measured, in CPU time per forwarded query: runs of 1 cost 25 %
@@ -21,6 +21,8 @@ import { Rate } from './retry-budget.ts';
 const RUN_MAX = 16;
 /** Load that one socket carries before another is opened: queries in one maintenance interval. */
 const QUERIES_PER_SOCKET = 4;
+/** Sockets that one message has opened besides: 128 of them at once would hold up everybody else for milliseconds. */
+const WOKEN_AT_ONCE = 4;
 const BUFFER_LENGTH = 1 << 18;
 const INDEX_MAX = 0x7fff;
 const RETRY_MS = 1000;
@@ -62,6 +64,8 @@ export interface UdpOptions {
   readonly address: string;
   readonly port: number;
   readonly sockets: number;
+  /** Least sockets while questions come; at most `sockets`. */
+  readonly awake: number;
   readonly secondsMax: number;
   readonly queriesMax: number;
   readonly inFlightMax: number;
@@ -82,6 +86,7 @@ export class UdpPorts implements Carrier {
   #current: Port | null = null;
   #run = 0;
   #asked = 0;
+  #askedMs = Number.NEGATIVE_INFINITY;
   #closed = false;
   /** Sockets opened and failed to open since the start. */
   opened = 0;
@@ -132,7 +137,9 @@ export class UdpPorts implements Carrier {
     this.#table.add(key, attempt);
     port.inFlight++;
     this.#asked++;
+    this.#askedMs = nowMs;
     this.#put(port, attempt);
+    if (this.#live.length + this.#opening < this.#options.awake) this.#wake();
     if (!port.worn && (++port.queries >= port.queriesMax || nowMs >= port.retireMs)) {
       port.worn = true;
       void this.#open(port);
@@ -167,10 +174,10 @@ export class UdpPorts implements Carrier {
 
   maintain(nowMs: number): void {
     if (this.#closed) return;
-    const wanted = Math.min(
-      this.#options.sockets,
-      Math.max(SOCKETS_IDLE, Math.ceil(this.#asked / QUERIES_PER_SOCKET)),
-    );
+    const { sockets, awake, secondsMax } = this.#options;
+    const isAwake = nowMs - this.#askedMs < secondsMax * 1000;
+    const least = isAwake ? awake : Math.min(SOCKETS_IDLE, awake);
+    const wanted = Math.min(sockets, Math.max(least, Math.ceil(this.#asked / QUERIES_PER_SOCKET)));
     this.#asked = 0;
     for (let have = this.#live.length + this.#opening; have < wanted; have++) void this.#open(null);
     for (const port of [...this.#live]) {
@@ -200,6 +207,13 @@ export class UdpPorts implements Carrier {
     this.#run = 1;
     this.#current = this.#live[randomBelow(this.#live.length)];
     return this.#current;
+  }
+
+  /** A few more sockets, unless there are none to be had. */
+  #wake(): void {
+    if (this.fault !== null) return;
+    const lacking = this.#options.awake - this.#live.length - this.#opening;
+    for (let left = Math.min(WOKEN_AT_ONCE, lacking); left > 0; left--) void this.#open(null);
   }
 
   #put(port: Port, attempt: Attempt): void {
