@@ -3,7 +3,7 @@
  * and again with every reload.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import type { Settings } from './config/index.ts';
@@ -87,13 +87,10 @@ function developmentCertificate(settings: Settings): Certificate {
   const directory = join(settings.audit.directory, '..', 'tls');
   const certFile = join(directory, 'dev-cert.pem');
   const keyFile = join(directory, 'dev-key.pem');
-  try {
-    return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') };
-  } catch {
-    const made = devCertificate();
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    writeFileSync(keyFile, made.key, { mode: 0o600 });
-    writeFileSync(certFile, made.cert);
-    return made;
-  }
+  if (existsSync(certFile) && existsSync(keyFile)) return readPair(certFile, keyFile);
+  const made = devCertificate();
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  writeFileSync(keyFile, made.key, { mode: 0o600 });
+  writeFileSync(certFile, made.cert);
+  return made;
 }

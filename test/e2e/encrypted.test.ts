@@ -129,7 +129,7 @@ listen:
     writeFileSync(join(directory, 'dev-cert.pem'), 'no certificate');
     const refused = await serving.get('/reload', { method: 'POST', headers });
     expect(refused.status).toBe(422);
-    expect(refused.body).toContain('the certificate cannot be used');
+    expect(refused.body).toContain('dev-cert.pem holds no certificate in PEM form');
     expect(await fingerprint()).toBe(after);
   });
 });
