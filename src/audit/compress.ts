@@ -84,6 +84,12 @@ async function* throughZstd(path: string): AsyncGenerator<Buffer, void> {
   }
 }
 
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  await handle.sync();
+  await handle.close();
+}
+
 /**
  * Compresses every segment but the newest of each worker, which may be open. A file is replaced only once its
  * compressed form is on the disk. Returns what was saved, in octets.
@@ -112,6 +118,8 @@ export async function compressSegments(
     sums.before += statSync(path).size;
     sums.after += statSync(partial).size;
     await rename(partial, target);
+    // A power cut must not keep the removal and lose the new name.
+    await syncDirectory(directory);
     await unlink(path);
     onSegment(file);
   }

@@ -124,7 +124,7 @@ export function mayHold(
   const { version, bits } = head;
   if (version !== 1 || typeof bits !== 'number' || octets.length !== end + 1 + bits / 8) return true;
   // An index of a segment that has grown since says nothing.
-  if (!segment.compressed && statSync(join(directory, segment.file)).size !== head.octets) return true;
+  if (!segment.compressed && sizeOf(join(directory, segment.file)) !== head.octets) return true;
   const own = head.sealed === undefined ? null : (unsealer?.takeHeader(head) ?? null);
   // Whoever cannot ask this index will be told why when the segment is read.
   if (head.sealed !== undefined && own === null) return true;
@@ -135,6 +135,9 @@ export function mayHold(
     return true;
   });
 }
+
+/** −1 for a file that is not there (any more). */
+const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? -1;
 
 interface Head {
   readonly version?: unknown;

@@ -78,19 +78,42 @@ export interface Filter {
   readonly notes?: 'also' | 'only';
 }
 
-export const segmentNames = (directory: string): SegmentName[] =>
-  readdirSync(directory)
+/** Of a segment that lies there plain and compressed, as while it is compressed, the plain one alone. */
+export function segmentNames(directory: string): SegmentName[] {
+  const files = new Set(readdirSync(directory));
+  return [...files]
     .map(readSegmentName)
     .filter((name) => name !== null)
+    .filter(({ file, compressed }) => !compressed || !files.has(plainFile(file)))
     .sort((left, right) => left.worker - right.worker || left.number - right.number);
-
-/** The octets of a segment as they were written; see `unsealSegment` for those of encrypted ones. */
-export function readSegment(directory: string, name: SegmentName): Buffer {
-  return decompress(name.file, readFileSync(join(directory, name.file)));
 }
 
+/** Name of a segment's file before it was compressed. */
+export const plainFile = (file: string): string => file.replace(/\.(gz|zst)$/, '');
+
 /**
- * Records that pass, in the order of their times. `onSegment` is called before each file is read. Encrypted ones are opened
+ * The octets of a segment as they were written, though it was compressed since its name was read; see `unsealSegment` for
+ * those of encrypted ones. Throws what the file system says, or in words.
+ */
+export function readSegment(directory: string, name: SegmentName): Buffer {
+  const plain = plainFile(name.file);
+  const forms = [name.file, plain, `${plain}.gz`, `${plain}.zst`];
+  for (let i = 0; ; i++) {
+    try {
+      return decompress(forms[i], readFileSync(join(directory, forms[i])));
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      if (i + 1 === forms.length) throw Object.assign(error as Error, { path: join(directory, name.file) });
+    }
+  }
+}
+
+/** Whether an error says that a file is not there: retention deletes segments while others are read. */
+export const isGone = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
+
+/**
+ * Records that pass, in the order of their times. `onSegment` is called before each file is read; what retention deletes
+ * meanwhile is left out. Encrypted ones are opened
  * with `unsealer`; throws Sealed, in words, where that is not possible.
  */
 export function* readRecords(
@@ -139,8 +162,14 @@ function* readWorker(
     if (filter.untilMs !== undefined && beganMs(names[i]) - 60_000 > filter.untilMs) continue;
     onSegment(names[i].file);
     if (keys.length > 0 && !mayHold(directory, names[i], keys, unsealer)) continue;
-    const octets = unsealSegment(names[i].file, readSegment(directory, names[i]), unsealer);
-    yield* recordsIn(octets, names[i].worker, filter);
+    let octets: Buffer;
+    try {
+      octets = readSegment(directory, names[i]);
+    } catch (error) {
+      if (isGone(error)) continue;
+      throw error;
+    }
+    yield* recordsIn(unsealSegment(names[i].file, octets, unsealer), names[i].worker, filter);
   }
 }
 

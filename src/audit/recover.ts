@@ -38,7 +38,7 @@ export interface Resumption {
 
 export interface Recovered {
   readonly file: string;
-  /** Octets that were cut off behind the last whole line, and their SHA-256 in hex. */
+  /** Octets that were cut off behind the last whole line, or behind the one that closed the segment, and their SHA-256 in hex. */
   readonly tornOctets: number;
   readonly tornSha256: string | null;
 }
@@ -120,7 +120,8 @@ function resumeAfter(octets: Buffer, name: SegmentName, path: string): Resumptio
   let closed = false;
   let key = header.key;
   const announcements: string[] = [];
-  for (let at = 0; at < octets.length; ) {
+  // Nothing was ever written behind the checkpoint that closes a segment: what stands there is not taken into the log.
+  for (let at = 0; at < octets.length && !closed; ) {
     const end = octets.indexOf(NEWLINE, at);
     if (end < 0) break;
     // Only the tail can be torn, and it lies behind the last block line: what was before has been hashed already.

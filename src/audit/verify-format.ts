@@ -22,6 +22,10 @@ export function tornEnd(octets: Buffer): number {
 
 export const numberOf = (file: string): number => Number(SEGMENT_NAME.exec(file)?.[2]);
 
+/** When a segment was begun, as its name has it, in the form of its header: `2026-11-21T09:10:11.123Z`. */
+export const timeInName = (file: string): string =>
+  file.replace(/^.*-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\d{3})Z\..*$/, '$1-$2-$3T$4:$5:$6.$7Z');
+
 export function parse(text: string): Record<string, unknown> | null {
   try {
     const value: unknown = JSON.parse(text);

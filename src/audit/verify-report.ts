@@ -13,6 +13,8 @@ export interface Fault {
 export interface WorkerReport {
   readonly worker: number;
   readonly segments: number;
+  /** When the first segment here was begun, as it says; empty when there is none. */
+  readonly since: string;
   readonly records: number;
   readonly firstRecord: number;
   readonly lastRecord: number;
@@ -23,7 +25,7 @@ export interface WorkerReport {
   readonly erased: number;
   readonly checkpoints: number;
   /** Size of the tree, in leaves, and root at the newest checkpoint. */
-  readonly lastCheckpoint: { readonly size: number; readonly root: string } | null;
+  readonly lastCheckpoint: { readonly size: number; readonly root: string; readonly time: string } | null;
   readonly leaves: number;
   readonly root: string;
   /** First and last public key seen. */

@@ -1,5 +1,5 @@
 /** One worker's log, read from its first segment to its last: see `verify.ts` for what is checked. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { decompress } from './compress.ts';
 import { isSealedAt, readSealed, Sealed, type SealedLine, sealedCountAt, WrongKey } from './unseal.ts';
@@ -21,6 +21,7 @@ import {
   sha256,
   startsWith,
   TYPE_PREFIX,
+  timeInName,
   tornEnd,
 } from './verify-format.ts';
 import { KeyTrace } from './verify-keys.ts';
@@ -28,6 +29,12 @@ import type { Claim, Fault, VerifyOptions, WorkerReport } from './verify-report.
 
 /** More of one worker are not reported. */
 const FAULTS_MAX = 50;
+
+/** No write of the log takes longer, but where the machine stands still. */
+const LINE_MS = 50;
+
+/** Clocks are corrected by less than this without a word. */
+const CLOCK_STEP_MS = 60_000;
 
 interface Ended {
   readonly file: string;
@@ -43,6 +50,8 @@ export class WorkerCheck {
   readonly mentions: Claim[] = [];
   readonly #directory: string;
   readonly #options: VerifyOptions;
+  /** How long each file was at the beginning: of the segment that is written, no more is looked at. */
+  readonly #ends: ReadonlyMap<string, number>;
   readonly #faults: Fault[];
   readonly #remarks: string[];
   readonly #claims: Map<number, Claim[]> = new Map();
@@ -54,9 +63,10 @@ export class WorkerCheck {
   #sizeAtStart = 0;
   /** The first segment that is here when it is not the first of all, and how far records say that segments were retired. */
   #retiredBefore: { readonly number: number; readonly file: string; readonly at: string } | null = null;
-  #retiredThrough = 0;
+  readonly #retirements: { readonly seq: number; readonly through: number }[] = [];
   #last: Ended | null = null;
   #segments = 0;
+  #since = '';
   #firstRecord = 0;
   #seq = 0;
   #lastSigned = 0;
@@ -66,11 +76,13 @@ export class WorkerCheck {
   #opened = 0;
   #erased = 0;
   readonly #erasures = new Erasures();
-  #lastCheckpoint: { readonly size: number; readonly root: string } | null = null;
+  #lastCheckpoint: WorkerReport['lastCheckpoint'] = null;
   #faultCount = 0;
   readonly #keys: KeyTrace;
   // The segment at hand.
   #file = '';
+  /** Whether its closing checkpoint has been read. */
+  #isClosed = false;
   #octets: Buffer = Buffer.alloc(0);
   #at = 0;
   #line = 0;
@@ -83,10 +95,12 @@ export class WorkerCheck {
     worker: number,
     options: VerifyOptions,
     claims: readonly Claim[],
+    ends: ReadonlyMap<string, number>,
     faults: Fault[],
     remarks: string[],
   ) {
     this.#directory = directory;
+    this.#ends = ends;
     this.worker = worker;
     this.#options = options;
     this.#keys = new KeyTrace(directory, worker);
@@ -110,9 +124,15 @@ export class WorkerCheck {
 
   /** Reads one segment ahead: only the header of the next one tells where a segment ends that could not be cut. */
   segments(files: readonly string[]): void {
-    let octets = files.length === 0 ? null : this.#read(files[0]);
+    const read = (i: number): Buffer | null => {
+      if (i >= files.length) return null;
+      const octets = this.#read(files[i]);
+      const isOpen = i === files.length - 1 && !/\.(gz|zst)$/.test(files[i]);
+      return octets !== null && isOpen ? this.#untilNow(files[i], octets) : octets;
+    };
+    let octets = read(0);
     for (let i = 0; i < files.length; i++) {
-      const next = i + 1 < files.length ? this.#read(files[i + 1]) : null;
+      const next = read(i + 1);
       this.#file = files[i];
       if (octets === null) this.#last = null;
       else this.#segment(files[i], octets, next === null ? Number.POSITIVE_INFINITY : tornEnd(next));
@@ -135,6 +155,7 @@ export class WorkerCheck {
       return;
     }
     this.#checkHeader(header);
+    this.#isClosed = false;
     this.#blockAt = 0;
     this.#blockSeq = this.#seq;
     this.#blockLine = 1;
@@ -161,10 +182,28 @@ export class WorkerCheck {
     this.#options.onSegment?.(file, read.length);
   }
 
+  /** The newest segment as long as it was at the beginning, and without a line that was being written then. */
+  #untilNow(file: string, octets: Buffer): Buffer {
+    const end = this.#ends.get(file) ?? octets.length;
+    const until = octets.subarray(0, Math.min(end, octets.length));
+    const lineEnd = until.lastIndexOf(NEWLINE) + 1;
+    if (lineEnd === until.length || lineEnd === 0) return until;
+    // A line that nobody goes on with is torn.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LINE_MS);
+    const size = statSync(join(this.#directory, file), { throwIfNoEntry: false })?.size ?? 0;
+    return size > end ? until.subarray(0, lineEnd) : until;
+  }
+
+  /** Also a segment that was compressed since its name was read. Null: a fault, or it is gone and its successor will say so. */
   #read(file: string): Buffer | null {
+    const plain = file.replace(/\.(gz|zst)$/, '');
+    const here = [file, plain, `${plain}.gz`, `${plain}.zst`].find((form) =>
+      existsSync(join(this.#directory, form)),
+    );
+    // While this runs, retention may delete the oldest segments; the record of it lies in a later one.
+    if (here === undefined) return null;
     try {
-      const octets = readFileSync(join(this.#directory, file));
-      return decompress(file, octets);
+      return decompress(here, readFileSync(join(this.#directory, here)));
     } catch (error) {
       this.#fault(`the file cannot be read: ${(error as Error).message}`, 0, 0, file);
       return null;
@@ -172,7 +211,7 @@ export class WorkerCheck {
   }
 
   #checkHeader(header: Record<string, unknown>): void {
-    const { version, worker, number, seq, key, previous, tree } = header;
+    const { version, worker, number, seq, time, key, previous, tree } = header;
     if (header['decrypted'] === true) {
       this.#fault(
         'this is a decrypted copy, which nothing proves; verify the encrypted segment it was made from, with --decrypt-key',
@@ -183,9 +222,14 @@ export class WorkerCheck {
     if (number !== numberOf(this.#file)) {
       this.#fault(`the header is of segment ${JSON.stringify(number)}, not of the one in the file's name`);
     }
+    // Searches leave segments out by the time in their names.
+    if (time !== timeInName(this.#file)) {
+      this.#fault(`the header says ${JSON.stringify(time)}, the name of the file another time`);
+    }
     if (typeof key !== 'string' || !HASH.test(key)) {
       this.#fault('the header names no public key');
     } else if (this.#segments === 1) {
+      this.#since = String(time);
       this.#keys.begin(key);
       const trusted = this.#options.keys?.get(this.worker);
       if (trusted === undefined) {
@@ -195,6 +239,8 @@ export class WorkerCheck {
       } else if (this.#keys.after(trusted, key) !== key) {
         const how = number === 1 ? '' : ', and no announcement in its .keys file leads from one to the other';
         this.#fault(`the log begins with the key ${key}, not with the trusted key ${trusted}${how}`);
+      } else {
+        this.#checkBeginning(time);
       }
     } else {
       this.#takeKey(key, 'the header');
@@ -216,6 +262,16 @@ export class WorkerCheck {
       this.#fault(`the segment begins with record ${seq}; record ${this.#seq} was due`);
       this.#seq = seq;
     }
+  }
+
+  /** A log whose first segments were retired begins no earlier than its key was announced. */
+  #checkBeginning(time: unknown): void {
+    const announced = this.#keys.used.at(-1);
+    if (announced === undefined || typeof time !== 'string') return;
+    if (Date.parse(time) >= Date.parse(announced.time) - CLOCK_STEP_MS) return;
+    this.#fault(
+      `the log begins at ${time} with a key that was not announced before ${announced.time}: the clock was set back in between, or what stands here was written later than it says`,
+    );
   }
 
   /** Whether the header continues the segment before it, which is counted up to where the header says. */
@@ -285,6 +341,10 @@ export class WorkerCheck {
 
   #checkLine(at: number, end: number): void {
     const octets = this.#octets;
+    if (this.#isClosed) {
+      this.#fault('lines stand behind the checkpoint that closed the segment');
+      this.#isClosed = false;
+    }
     if (startsWith(octets, at, RECORD_PREFIX)) {
       this.#checkRecord(readNumber(octets, at + RECORD_PREFIX.length));
       return;
@@ -305,7 +365,7 @@ export class WorkerCheck {
       }
       const { through } = value;
       if (value['type'] === 'retired' && typeof through === 'number') {
-        this.#retiredThrough = Math.max(this.#retiredThrough, through);
+        this.#retirements.push({ seq: value['seq'], through });
       }
     } else {
       this.#fault(`a line of type ${JSON.stringify(value['type'])} has no place here`);
@@ -465,12 +525,13 @@ export class WorkerCheck {
 
   #checkCheckpoint(value: Record<string, unknown>, text: string): void {
     this.#checkpoints++;
-    const { root, key, next, worker, others } = value;
+    const { root, key, next, worker, others, closes } = value;
+    if (closes === true) this.#isClosed = true;
     if (worker !== this.worker) this.#fault('the checkpoint is of another worker');
     const actual = this.#roots.root();
     if (root !== actual) this.#fault(`the root should be ${JSON.stringify(root)} here and is ${actual}`);
     this.#rootAt.set(this.#roots.size, actual);
-    this.#lastCheckpoint = { size: this.#roots.size, root: actual };
+    this.#lastCheckpoint = { size: this.#roots.size, root: actual, time: String(value['time']) };
     const [, signed, signature] = SIGNED.exec(text) ?? [];
     if (signed === undefined || signature === undefined || typeof key !== 'string') {
       this.#fault('the checkpoint is not signed');
@@ -498,7 +559,11 @@ export class WorkerCheck {
   end(): void {
     const last = this.#last;
     const first = this.#retiredBefore;
-    if (first !== null && first.number - 1 > this.#retiredThrough) {
+    // A record that nobody signed may be anybody's.
+    const through = this.#retirements
+      .filter(({ seq }) => seq <= this.#lastSigned)
+      .reduce((most, retirement) => Math.max(most, retirement.through), 0);
+    if (first !== null && first.number - 1 > through) {
       this.#fault(`the segment before this one, ${first.file}, is missing`, 0, 1, first.at);
     } else if (first !== null) {
       this.#remarks.push(
@@ -518,6 +583,7 @@ export class WorkerCheck {
       if (open > 0)
         this.#remarks.push(`worker ${this.worker}: no checkpoint covers the last ${open} records yet`);
     }
+    this.#checkAnnouncements();
     for (const claim of this.#answered) {
       if (this.#rootAt.has(claim.size)) continue;
       const what = `the log of worker ${this.worker} has the records of this checkpoint, and not its line any more`;
@@ -536,6 +602,17 @@ export class WorkerCheck {
           what: `the log of worker ${this.worker} ends after ${this.#roots.size} leaves${last === null ? '' : ` (${last.file}, record ${this.#seq - 1})`}; this checkpoint is of ${size}: its end is missing`,
         });
       }
+    }
+  }
+
+  /** The log must have had what it was when the announcements were made by which its keys were taken on. */
+  #checkAnnouncements(): void {
+    for (const { size, root, next, place } of this.#keys.used) {
+      if (size < this.#sizeAtStart || this.#rootAt.get(size) === root) continue;
+      this.#faults.push({
+        ...place,
+        what: `the key ${next} was announced at ${size} leaves, and this log has no such checkpoint there: it was cut before and goes on otherwise`,
+      });
     }
   }
 
@@ -587,6 +664,7 @@ export class WorkerCheck {
     return {
       worker: this.worker,
       segments: this.#segments,
+      since: this.#since,
       records: this.#segments === 0 ? 0 : this.#seq - this.#firstRecord,
       firstRecord: this.#firstRecord,
       lastRecord: this.#seq - 1,

@@ -1,7 +1,7 @@
 /** `sallyport audit verify`: whether the log is what was written. Offline; exit 0 when it is, 1 when it is not. */
 import { existsSync, readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { plainText, verifyAudit } from '../audit/index.ts';
+import { plainText, verifyAudit, type WorkerReport } from '../audit/index.ts';
 import { DIRECTORY, Progress, requireLog, unsealerOf, withDecryptKey } from './audit-flags.ts';
 
 interface Flags {
@@ -44,14 +44,22 @@ function verify(directory: string, flags: Flags): void {
   }
   for (const remark of report.remarks) console.log(plainText(`note: ${remark}`));
   for (const one of report.workers) {
-    console.log(
-      `worker ${one.worker}: ${one.segments} segments, records ${one.firstRecord} to ${one.lastRecord}${one.erased > 0 ? ` (${one.erased} erased on request)` : ''}, ${one.checkpoints} signed checkpoints (the last covers record ${one.lastSigned}), root ${one.root.slice(0, 16)}… of ${one.leaves} leaves`,
-    );
+    console.log(plainText(summaryOf(one)));
   }
   const count = report.faults.length;
   console.log(
     report.ok ? 'The log is whole.' : `The log is NOT whole: ${count} ${count === 1 ? 'fault' : 'faults'}.`,
   );
+}
+
+/** Since when, and until when somebody has signed for it: who expects more sees that it is missing. */
+function summaryOf(one: WorkerReport): string {
+  const { worker, segments, firstRecord, lastRecord, erased, checkpoints, lastCheckpoint, lastSigned } = one;
+  if (segments === 0) return `worker ${worker}: no segments`;
+  const gone = erased > 0 ? ` (${erased} erased on request)` : '';
+  const last =
+    lastCheckpoint === null ? '' : ` (the last, of ${lastCheckpoint.time}, covers record ${lastSigned})`;
+  return `worker ${worker}: ${segments} segments since ${one.since}, records ${firstRecord} to ${lastRecord}${gone}, ${checkpoints} signed checkpoints${last}, root ${one.root.slice(0, 16)}… of ${one.leaves} leaves`;
 }
 
 /** A document that is JSON as a whole (what a webhook was sent) is one text; anything else is taken line by line. */
