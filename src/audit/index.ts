@@ -62,6 +62,7 @@ export {
   beganMs,
   type Filter,
   type Found,
+  isGone,
   parseLine,
   predicateOf,
   readRecords,
@@ -72,6 +73,6 @@ export type { Retention } from './retention.ts';
 export { type Recipient, readRecipient } from './seal.ts';
 export { readSegmentName, type SegmentName } from './segment.ts';
 export { AuditStats, type Tally } from './stats.ts';
-export { isSealedAt, readSealed, Sealed, Unsealer, unsealSegment } from './unseal.ts';
+export { readSealed, Sealed, Unsealer, unsealSegment } from './unseal.ts';
 export { verifyAudit } from './verify.ts';
 export type { AuditReport, Fault, LeafPlace, VerifyOptions, WorkerReport } from './verify-report.ts';

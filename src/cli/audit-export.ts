@@ -7,6 +7,7 @@ import {
   type FilterFlags,
   filterOf,
   Progress,
+  queriesOf,
   requireLog,
   unsealerOf,
   withFilters,
@@ -37,19 +38,15 @@ async function exportLog(directory: string, flags: Flags): Promise<void> {
   if (flags.format === 'parquet') {
     if (flags.output === undefined) throw new Error('Parquet is no text; give a file with --output');
     const { writeParquet } = await import('./duckdb.ts');
-    await writeParquet(directory, flags.output, unsealerOf(flags));
+    await writeParquet(directory, flags.output, queriesOf(directory, flags), unsealerOf(flags));
     return;
   }
   const format = EXPORT_FORMATS[flags.format];
+  const filter = format.hasNotes ? filterOf(directory, flags) : queriesOf(directory, flags);
   const progress = new Progress(directory);
   const fd = flags.output === undefined ? 1 : openSync(flags.output, 'w', 0o640);
   let text = format.head;
-  for (const found of readRecords(
-    directory,
-    filterOf(directory, flags),
-    (file) => progress.step(file),
-    unsealerOf(flags),
-  )) {
+  for (const found of readRecords(directory, filter, (file) => progress.step(file), unsealerOf(flags))) {
     text += format.line(found);
     if (text.length < 262_144) continue;
     writeAll(fd, text);

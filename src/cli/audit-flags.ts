@@ -90,6 +90,16 @@ export function filterOf(directory: string, flags: FilterFlags): Filter {
   };
 }
 
+/** The same where only queries have a place. Throws in words when notes are asked for. */
+export function queriesOf(directory: string, flags: FilterFlags): Filter {
+  if (flags.notes === true || flags.kind !== undefined) {
+    throw new Error(
+      'there is no place here for records of the log about itself: leave --notes and --kind away, or write --format ndjson or csv',
+    );
+  }
+  return filterOf(directory, flags);
+}
+
 /** What may stand in the log for a client: its address, and its pseudonyms under the keys that are there. Throws in words. */
 export function clientTexts(directory: string, client: string, pseudonyms: string | undefined): string[] {
   const address = addressOctets(client);

@@ -8,6 +8,7 @@ const COLOURS: Readonly<Record<string, string>> = {
   refuse: '\x1b[31m',
   drop: '\x1b[31m',
   fail: '\x1b[33m',
+  observe: '\x1b[33m',
 };
 const PLAIN = '\x1b[0m';
 const FAINT = '\x1b[2m';
@@ -30,7 +31,6 @@ export function recordLine({ record }: Found, coloured: boolean): string {
     );
   }
   const verdict = record.verdict ?? '-';
-  const word = `${record.observed === true ? `would ${verdict}` : verdict}`;
   const head = `${paint(time, FAINT)}  `;
   const who = plainText(`${record.client ?? '-'} ${record.group ?? '-'}`);
   const what = plainText(`${record.qname ?? '(unreadable)'} ${record.qtype ?? ''}`);
@@ -40,7 +40,7 @@ export function recordLine({ record }: Found, coloured: boolean): string {
   const why = because === '' ? '' : paint(plainText(`  (${because})`), FAINT);
   const source = record.cached === true ? 'cache' : (record.upstream ?? '');
   const tail = paint(plainText(`  ${source} ${record.us ?? 0} µs`), FAINT);
-  return `${head}${who}  ${paint(plainText(word).padEnd(6), COLOURS[verdict])} ${what} ${outcome}${why}${tail}`;
+  return `${head}${who}  ${paint(plainText(verdict).padEnd(6), COLOURS[verdict])} ${what} ${outcome}${why}${tail}`;
 }
 
 const plainLine = (head: string, text: string, tail: string): string => `${head}${plainText(text)}${tail}`;

@@ -6,6 +6,7 @@ import {
   type FilterFlags,
   filterOf,
   Progress,
+  queriesOf,
   readCount,
   requireLog,
   unsealerOf,
@@ -36,7 +37,13 @@ async function queryLog(directory: string, flags: Flags): Promise<void> {
   requireLog(directory);
   if (flags.sql !== undefined) {
     const { askDuckDb } = await import('./duckdb.ts');
-    await askDuckDb(directory, flags.sql, flags.json === true, unsealerOf(flags));
+    await askDuckDb(
+      directory,
+      flags.sql,
+      flags.json === true,
+      queriesOf(directory, flags),
+      unsealerOf(flags),
+    );
     return;
   }
   const progress = new Progress(directory);

@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import {
   type Found,
+  isGone,
   parseLine,
   predicateOf,
   readSealed,
   readSegment,
   Sealed,
+  type SegmentName,
   segmentNames,
   type Unsealer,
 } from '../audit/index.ts';
@@ -90,6 +92,8 @@ class Follower {
   readonly #unsealer: Unsealer | null;
   #number = 0;
   #at = 0;
+  /** Number of the last record. */
+  #seq = 0;
   /** Octets of a line whose end has not been read. */
   #rest = Buffer.alloc(0);
 
@@ -105,23 +109,36 @@ class Follower {
     const newest = names.at(-1);
     if (newest === undefined) return [];
     const before = names.at(-2);
-    const found = before === undefined ? [] : this.#split(readSegment(this.#directory, before));
+    const found = before === undefined ? [] : this.#split(this.#whole(before));
     this.#rest = Buffer.alloc(0);
     this.#number = newest.number;
-    return [...found, ...this.#read(newest.file)];
+    return this.#counted([...found, ...this.#read(newest)]);
   }
 
   /** Records that have come since. */
   next(): Found[] {
     const found: Found[] = [];
-    for (const { number, file, compressed } of this.#names()) {
-      if (number < this.#number || compressed) continue;
-      if (number > this.#number) {
-        this.#number = number;
+    for (const name of this.#names()) {
+      if (name.number < this.#number) continue;
+      if (name.number > this.#number) {
+        this.#number = name.number;
         this.#at = 0;
         this.#rest = Buffer.alloc(0);
       }
-      found.push(...this.#read(file));
+      found.push(...this.#read(name));
+    }
+    return this.#counted(found);
+  }
+
+  /** Says so when retention was faster than the reader. */
+  #counted(found: Found[]): Found[] {
+    for (const { record } of found) {
+      if (this.#seq > 0 && record.seq > this.#seq + 1) {
+        console.error(
+          `sallyport: records ${this.#seq + 1} to ${record.seq - 1} of worker ${this.#worker} were deleted before they could be shown`,
+        );
+      }
+      this.#seq = record.seq;
     }
     return found;
   }
@@ -130,15 +147,17 @@ class Follower {
     return segmentNames(this.#directory).filter((name) => name.worker === this.#worker);
   }
 
-  #read(file: string): Found[] {
-    const found: Found[] = [];
+  #read(name: SegmentName): Found[] {
     let fd: number;
     try {
-      fd = openSync(join(this.#directory, file), 'r');
-    } catch {
+      if (name.compressed) return this.#readWhole(name);
+      fd = openSync(join(this.#directory, name.file), 'r');
+    } catch (error) {
+      if (!isGone(error)) throw error;
       // It was removed or compressed between looking and opening.
-      return found;
+      return this.#readWhole(name);
     }
+    const found: Found[] = [];
     try {
       const { size } = fstatSync(fd);
       // A failed write that was cut off again makes the file shorter than what was read.
@@ -154,6 +173,25 @@ class Follower {
       closeSync(fd);
     }
     return found;
+  }
+
+  /** What is left of a segment that was compressed before all of it was read. */
+  #readWhole(name: SegmentName): Found[] {
+    const octets = this.#whole(name);
+    if (octets.length <= this.#at) return [];
+    const rest = Buffer.concat([this.#rest, octets.subarray(this.#at)]);
+    this.#at = octets.length;
+    return this.#split(rest);
+  }
+
+  /** Empty once it is gone. */
+  #whole(name: SegmentName): Buffer {
+    try {
+      return readSegment(this.#directory, name);
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      return Buffer.alloc(0);
+    }
   }
 
   #split(octets: Buffer): Found[] {

@@ -1,18 +1,20 @@
 /**
  * Questions in SQL and Parquet, through DuckDB where it is installed: the package `@duckdb/node-api`, or the program
- * `duckdb`. It reads plain and compressed segments in place; encrypted ones from a plain copy that is removed afterwards.
+ * `duckdb`. It reads plain and compressed segments in place; what passes a filter, and encrypted ones, from a plain copy that is
+ * removed afterwards.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, createReadStream, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
-  isSealedAt,
+  type Filter,
+  isGone,
+  openDecompressed,
   plainText,
-  readSegment,
+  readRecords,
   segmentNames,
   type Unsealer,
-  unsealSegment,
 } from '../audit/index.ts';
 
 /** Members of a record and their types in SQL. Written out, so that a log without denials has the column `cause` as well. */
@@ -44,6 +46,8 @@ const COLUMNS: Readonly<Record<string, string>> = {
   upstreamRcode: 'VARCHAR',
   evidence: 'VARCHAR[]',
   secrets: 'VARCHAR[]',
+  prefetch: 'BOOLEAN',
+  raw: 'STRUCT(hex VARCHAR, sha256 VARCHAR, redacted VARCHAR)',
   erased: 'BOOLEAN',
 };
 
@@ -52,21 +56,23 @@ const quote = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 /** The view `audit`: every query, with its worker. Lines of structure and notes are left out, and what was erased. */
 function viewOf(directory: string): string {
   const columns = Object.entries(COLUMNS).map(([name, type]) => `${quote(name)}: ${quote(type)}`);
-  const files = quote(join(directory, 'w*.ndjson*'));
+  // Named one by one: beside them lie indexes, and files that are being made.
+  const files = segmentNames(directory).map(({ file }) => quote(join(directory, file)));
   return `CREATE VIEW audit AS
     SELECT CAST(regexp_extract(filename, 'w(\\d+)-\\d+-[^/]*$', 1) AS INTEGER) AS worker, * EXCLUDE (filename, "type", erased)
-    FROM read_ndjson(${files}, columns = {${columns.join(', ')}}, filename = true, ignore_errors = true)
+    FROM read_ndjson([${files.join(', ')}], columns = {${columns.join(', ')}}, filename = true, ignore_errors = true)
     WHERE "type" IS NULL AND seq IS NOT NULL AND erased IS NULL`;
 }
 
-/** Answers a question to the table `audit` on standard output. Throws in words. */
+/** Answers a question to the table `audit`, of the queries that pass, on standard output. Throws in words. */
 export async function askDuckDb(
   directory: string,
   sql: string,
   isJson: boolean,
+  filter: Filter,
   unsealer: Unsealer | null,
 ): Promise<void> {
-  await withPlain(directory, unsealer, async (plain) => {
+  await withPlain(directory, filter, unsealer, async (plain) => {
     const rows = await run([viewOf(plain), sql], isJson);
     if (rows === null) return;
     const { names, values } = rows;
@@ -79,13 +85,14 @@ export async function askDuckDb(
   });
 }
 
-/** Writes every query as Parquet. Throws in words. */
+/** Writes the queries that pass as Parquet. Throws in words. */
 export async function writeParquet(
   directory: string,
   output: string,
+  filter: Filter,
   unsealer: Unsealer | null,
 ): Promise<void> {
-  await withPlain(directory, unsealer, async (plain) => {
+  await withPlain(directory, filter, unsealer, async (plain) => {
     await run(
       [viewOf(plain), `COPY (SELECT * FROM audit) TO ${quote(output)} (FORMAT parquet, COMPRESSION zstd)`],
       true,
@@ -93,31 +100,67 @@ export async function writeParquet(
   });
 }
 
-/** Runs `work` on segments that DuckDB can read: those of the log, or a copy that lives as long. */
+/**
+ * Runs `work` on segments that DuckDB can read: those of the log, or a copy that lives as long, of what passes the filter or
+ * was encrypted.
+ */
 async function withPlain(
   directory: string,
+  filter: Filter,
   unsealer: Unsealer | null,
   work: (directory: string) => Promise<void>,
 ): Promise<void> {
-  const names = segmentNames(directory);
-  if (!names.some((name) => isSealed(readSegment(directory, name)))) return work(directory);
+  const isWhole = Object.keys(filter).length === 0;
+  if (isWhole && !(await hasSealed(directory))) return work(directory);
   const copy = mkdtempSync(join(tmpdir(), 'sallyport-plain-'));
   try {
-    for (const name of names) {
-      const octets = unsealSegment(name.file, readSegment(directory, name), unsealer);
-      writeFileSync(join(copy, name.file.replace(/\.(gz|zst)$/, '')), octets, { mode: 0o600 });
-    }
+    copyPassing(directory, filter, unsealer, copy);
     await work(copy);
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
 }
 
-function isSealed(octets: Buffer): boolean {
-  for (let at = octets.indexOf(10) + 1; at > 0 && at < octets.length; at = octets.indexOf(10, at) + 1)
-    if (isSealedAt(octets, at)) return true;
+/** One file of each worker. That of the first is there though nothing passes: DuckDB wants a file to read. */
+function copyPassing(directory: string, filter: Filter, unsealer: Unsealer | null, copy: string): void {
+  const began = '00000001-19700101T000000000Z.ndjson';
+  const pathOf = (worker: number): string => join(copy, `w${worker}-${began}`);
+  const texts = new Map<number, string>([[0, '']]);
+  const flush = (worker: number): void =>
+    appendFileSync(pathOf(worker), texts.get(worker) ?? '', { mode: 0o600 });
+  for (const { worker, line } of readRecords(directory, filter, undefined, unsealer)) {
+    const text = `${texts.get(worker) ?? ''}${line}\n`;
+    texts.set(worker, text);
+    if (text.length < 1_048_576) continue;
+    flush(worker);
+    texts.set(worker, '');
+  }
+  for (const worker of texts.keys()) flush(worker);
+}
+
+/** Whether any segment says in its header that its records are encrypted. */
+async function hasSealed(directory: string): Promise<boolean> {
+  for (const { file, compressed } of segmentNames(directory)) {
+    const path = join(directory, file);
+    const pieces = compressed ? openDecompressed(path) : createReadStream(path, { end: HEADER_MAX });
+    try {
+      for await (const piece of pieces) {
+        if (isSealedHeader(piece as Buffer)) return true;
+        break;
+      }
+    } catch (error) {
+      // It was compressed or deleted meanwhile; the others say the same.
+      if (!isGone(error)) throw error;
+    }
+  }
   return false;
 }
+
+/** More octets than a header has. */
+const HEADER_MAX = 65_536;
+
+const isSealedHeader = (octets: Buffer): boolean =>
+  octets.toString('latin1', 0, Math.max(0, octets.indexOf(10))).includes(',"sealed":[');
 
 interface Rows {
   readonly names: readonly string[];

@@ -77,3 +77,38 @@ test.runIf(isThere)('Parquet holds every query, of encrypted segments too, and n
     expect(readdirSync(tmpdir()).filter((name) => name.startsWith('sallyport-plain-'))).toEqual([]);
   }),
 );
+
+test.runIf(isThere)('filters hold for SQL and Parquet as for any other reading', () =>
+  withDirectory(async (parent) => {
+    const directory = join(parent, 'audit');
+    await makeLog(directory);
+    const name = ['--name', 'host-3.example.com'];
+    const count = 'SELECT count(*)::INT AS n, count(DISTINCT qname)::INT AS names FROM audit';
+    const asked = await sallyport('audit', 'query', directory, ...name, '--json', '--sql', count);
+    expect(JSON.parse(asked.stdout)).toEqual({ n: 9, names: 1 });
+    const none = await sallyport('audit', 'query', directory, '-n', 'no.example', '--json', '--sql', count);
+    expect(JSON.parse(none.stdout)).toEqual({ n: 0, names: 0 });
+
+    const output = join(parent, 'out.parquet');
+    const ran = await sallyport('audit', 'export', directory, ...name, '-f', 'parquet', '-o', output);
+    expect(ran).toMatchObject({ code: 0, stderr: '' });
+    const { DuckDBInstance } = await import('@duckdb/node-api');
+    const connection = await (await DuckDBInstance.create(':memory:')).connect();
+    const reader = await connection.runAndReadAll(`SELECT count(*)::INT, min(qname) FROM '${output}'`);
+    expect(reader.getRows()).toEqual([[9, 'host-3.example.com']]);
+    connection.closeSync();
+
+    const notes = await sallyport(
+      'audit',
+      'export',
+      directory,
+      '--notes',
+      '-f',
+      'parquet',
+      '-o',
+      `${output}2`,
+    );
+    expect(notes).toMatchObject({ code: 1, stderr: expect.stringMatching(/leave --notes and --kind away/) });
+    expect(readdirSync(tmpdir()).filter((file) => file.startsWith('sallyport-plain-'))).toEqual([]);
+  }),
+);
