@@ -63,6 +63,15 @@ export class Lock {
     }
   }
 
+  /** Writes it again when it went with its directory; whoever has taken it meanwhile keeps it, and the chain shows two writers. */
+  keep(): void {
+    try {
+      writeFileSync(this.#path, this.#text, { mode: 0o640, flag: 'wx' });
+    } catch {
+      // It is there, or there is no room for it.
+    }
+  }
+
   release(): void {
     try {
       if (readFileSync(this.#path, 'latin1') === this.#text) unlinkSync(this.#path);

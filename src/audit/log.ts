@@ -52,7 +52,7 @@ export class WorkerLog implements AuditLog {
     this.#mode = this.#core.mode;
     this.counters = this.#core.counters;
     this.#core.begin();
-    this.#upkeep = new Upkeep(this.#core);
+    this.#upkeep = new Upkeep(this.#core, this.#lock);
     this.#tick = setInterval(() => this.#onTick(), Math.min(RETRY_MS, settings.checkpointMs)).unref();
   }
 

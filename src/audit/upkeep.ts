@@ -1,6 +1,7 @@
 /** What is done beside the queries: the reserve is filled again, and segments that were kept long enough are deleted. */
 import type { LogCore } from './core.ts';
 import { type Erasure, readErasureRequest, removeErasureRequest } from './erasure-request.ts';
+import type { Lock } from './lock.ts';
 import { anonymise } from './pseudonyms.ts';
 import { deleteSegments, dueForRetirement, type Retirement } from './retention.ts';
 
@@ -8,6 +9,7 @@ const REFILL_MS = 10_000;
 
 export class Upkeep {
   readonly #core: LogCore;
+  readonly #lock: Lock;
   #refillAtMs: number;
   #maintainAtMs: number;
   /** Segments whose end is recorded, and the size of the tree at which a checkpoint covers that record. */
@@ -16,17 +18,20 @@ export class Upkeep {
   /** Erasures whose record was asked for: how many of these are not kept yet, and the size of the tree that covers all. */
   #erasing: { left: number; size: number | null } | null = null;
 
-  constructor(core: LogCore) {
+  constructor(core: LogCore, lock: Lock) {
     this.#core = core;
+    this.#lock = lock;
     const { monotonicMs, maintenanceMs } = core.settings;
     this.#refillAtMs = monotonicMs() + REFILL_MS;
     this.#maintainAtMs = monotonicMs() + Math.min(1000, maintenanceMs);
     void core.ledger.reserve.fill();
   }
 
+  /** What may have gone with a directory that was removed: the reserve, and the lock. */
   refill(nowMs: number): void {
     if (nowMs < this.#refillAtMs) return;
     this.#refillAtMs = nowMs + REFILL_MS;
+    this.#lock.keep();
     void this.#core.ledger.reserve.fill();
   }
 

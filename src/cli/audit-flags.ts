@@ -5,17 +5,21 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { type Filter, pseudonymsOf, segmentNames, Unsealer } from '../audit/index.ts';
 import { addressOctets, addressText } from '../config/index.ts';
 import { typeOf } from '../wire/index.ts';
+import { Unusable, usable } from './unusable.ts';
 
 export const DIRECTORY = 'var/audit';
 
-/** Throws, in words, when there is no log to read. */
+/** Throws Unusable, in words, when there is no log to read. */
 export function requireLog(directory: string): void {
   if (!existsSync(directory)) {
-    throw new Error(`${directory} does not exist; give the directory of the log (setting audit.directory)`);
+    throw new Unusable(
+      `${directory} does not exist; give the directory of the log (setting audit.directory)`,
+    );
   }
   if (!statSync(directory).isDirectory())
-    throw new Error(`${directory} is a file; give the directory it lies in`);
-  if (segmentNames(directory).length === 0) throw new Error(`${directory} holds no segments (w0-….ndjson)`);
+    throw new Unusable(`${directory} is a file; give the directory it lies in`);
+  if (segmentNames(directory).length === 0)
+    throw new Unusable(`${directory} holds no segments (w0-….ndjson)`);
 }
 
 export interface FilterFlags {
@@ -43,9 +47,9 @@ export const withDecryptKey = (command: Command): Command =>
     (file: string, before: readonly string[] | undefined) => [...(before ?? []), file],
   );
 
-/** What opens encrypted records; null when no key is given. */
+/** What opens encrypted records; null when no key is given. Throws Unusable. */
 export const unsealerOf = ({ decryptKey }: { readonly decryptKey?: readonly string[] }): Unsealer | null =>
-  decryptKey === undefined ? null : Unsealer.read(decryptKey);
+  decryptKey === undefined ? null : usable(() => Unsealer.read(decryptKey));
 
 export const withFilters = (command: Command): Command =>
   withDecryptKey(command)

@@ -18,6 +18,7 @@ import {
   segmentNames,
 } from '../audit/index.ts';
 import { DIRECTORY, readCount, requireLog, unsealerOf, withDecryptKey } from './audit-flags.ts';
+import { Unusable } from './unusable.ts';
 
 interface Flags {
   readonly worker: number;
@@ -70,7 +71,7 @@ function checkProof(file: string): void {
     proof = JSON.parse(readFileSync(file, 'utf8')) as InclusionProof | ConsistencyProof;
     holds = isProven(proof);
   } catch (error) {
-    throw new Error(`${file} holds no proof of "sallyport audit prove" (${(error as Error).message})`);
+    throw new Unusable(`${file} holds no proof of "sallyport audit prove" (${(error as Error).message})`);
   }
   if (!holds) {
     console.log('The proof does NOT hold.');

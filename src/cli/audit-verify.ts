@@ -1,8 +1,12 @@
-/** `sallyport audit verify`: whether the log is what was written. Offline; exit 0 when it is, 1 when it is not. */
+/**
+ * `sallyport audit verify`: whether the log is what was written. Offline; exit 0 when it is, 1 when it is not, 2 when something
+ * that was given cannot be used.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { plainText, verifyAudit, type WorkerReport } from '../audit/index.ts';
 import { DIRECTORY, Progress, requireLog, unsealerOf, withDecryptKey } from './audit-flags.ts';
+import { usable } from './unusable.ts';
 
 interface Flags {
   readonly key?: string;
@@ -26,10 +30,14 @@ export const verifyCommand = (): Command =>
 function verify(directory: string, flags: Flags): void {
   if (flags.key === undefined || !existsSync(directory)) requireLog(directory);
   const unsealer = unsealerOf(flags);
+  const keys = flags.key === undefined ? null : usable(() => readKeys(flags.key as string));
+  const checkpoints = (flags.checkpoint ?? []).flatMap((file) =>
+    usable(() => splitCheckpoints(readFileSync(file, 'utf8'))),
+  );
   const progress = new Progress(directory);
   const report = verifyAudit(directory, {
-    ...(flags.key === undefined ? {} : { keys: readKeys(flags.key) }),
-    checkpoints: (flags.checkpoint ?? []).flatMap((file) => splitCheckpoints(readFileSync(file, 'utf8'))),
+    ...(keys === null ? {} : { keys }),
+    checkpoints,
     ...(unsealer === null ? {} : { unsealer }),
     onSegment: (file) => progress.step(file),
   });
@@ -75,6 +83,11 @@ export function splitCheckpoints(text: string): string[] {
 /** First public keys per worker, from a file or from the command line. Throws in words. */
 export function readKeys(text: string): ReadonlyMap<number, string> {
   if (/^[0-9a-f]{64}$/.test(text)) return new Map([[0, text]]);
+  if (!existsSync(text)) {
+    throw new Error(
+      `${text} is neither a file nor a key; give a copy of keys.pub, or 64 hex digits (a–f in small letters)`,
+    );
+  }
   const keys = new Map<number, string>();
   readFileSync(text, 'utf8')
     .split('\n')

@@ -21,6 +21,7 @@ import { Progress, readTime, requireLog, unsealerOf, withDecryptKey } from './au
 import { readKeys, splitCheckpoints } from './audit-verify.ts';
 import { verifyEvidenceCommand } from './evidence-verify.ts';
 import { printFaults, readSettings, type SettingsFlags } from './settings-flags.ts';
+import { Unusable, usable } from './unusable.ts';
 
 interface Flags extends Pick<SettingsFlags, 'config' | 'policy' | 'audit'> {
   readonly from?: number;
@@ -59,9 +60,6 @@ export function evidenceCommand(): Command {
 }
 
 const gather = (value: string, before: readonly string[] = []): string[] => [...before, value];
-
-/** Something that was given cannot be used: exit 2. */
-class Unusable extends Error {}
 
 function evidence(flags: Flags): void {
   try {
@@ -206,14 +204,6 @@ function prepare(out: string, base: string): void {
 /** For the owner alone: the report may hold client addresses. */
 const write = (out: string, name: string, content: string | Uint8Array): void =>
   writeFileSync(join(out, name), content, { flag: 'wx', mode: 0o600 });
-
-function usable<T>(make: () => T): T {
-  try {
-    return make();
-  } catch (error) {
-    throw new Unusable(error instanceof Error ? error.message : String(error));
-  }
-}
 
 const readUsable = <T>(file: string, read: (text: string) => T): T => {
   const text = usable(() => readFileSync(file, 'utf8'));

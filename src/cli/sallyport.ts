@@ -2,6 +2,7 @@
 /** The command line. Each subcommand is a file of its own; this one joins them and turns what they throw into words. */
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../version.ts';
+import { Unusable } from './unusable.ts';
 
 /** Also `engines` of package.json, which npm only warns about. */
 const NODE_MIN = [20, 19] as const;
@@ -77,6 +78,6 @@ try {
   else {
     console.error(`sallyport: ${error instanceof Error ? error.message : String(error)}`);
     if (process.env['NODE_DEBUG']?.includes('sallyport')) console.error(error);
-    process.exitCode = 1;
+    process.exitCode = error instanceof Unusable ? 2 : 1;
   }
 }

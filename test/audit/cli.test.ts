@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { auditCommand } from '../../src/cli/audit.ts';
+import { sallyport } from '../e2e/processes.ts';
 import { entryFor, openTest, segmentFiles, withDirectory, write } from './fixture.ts';
 
 async function makeLog(directory: string): Promise<void> {
@@ -124,6 +125,26 @@ describe('sallyport audit', () => {
           'deny   evil\\027.example.net A → NXDOMAIN  (b/deny/0: denied: =cmd("\\u001b[2J"))',
         );
         expect(out.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
+      }
+    }));
+
+  test('verify: exit 2 where what is given cannot be used, as a key that is no file', () =>
+    withDirectory(async (directory) => {
+      await makeLog(directory);
+      for (const [args, words] of [
+        [
+          ['audit', 'verify', directory, '--key', 'zz'],
+          /^sallyport: zz is neither a file nor a key; give a copy of keys.pub/,
+        ],
+        [['audit', 'verify', directory, '--checkpoint', join(directory, 'none')], /ENOENT.*none/],
+        [['audit', 'verify', join(directory, 'none')], /does not exist; give the directory of the log/],
+        [
+          ['audit', 'verify', directory, '--decrypt-key', join(directory, 'keys.pub')],
+          /holds no private key in PEM/,
+        ],
+        [['audit', 'check-proof', join(directory, 'keys.pub')], /holds no proof/],
+      ] as const) {
+        expect(await sallyport(...args)).toMatchObject({ code: 2, stderr: expect.stringMatching(words) });
       }
     }));
 

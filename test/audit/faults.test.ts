@@ -1,5 +1,5 @@
 /** The promises of each mode while the disk fails (docs/audit.md). */
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemDisk } from '../../src/audit/disk.ts';
@@ -170,6 +170,18 @@ describe.each(['bounded', 'strict'] as const)('mode %s', (mode) => {
       const late = notesOf(directory, 'late');
       expect(late).toHaveLength(mode === 'strict' ? 1 : 0);
       if (mode === 'strict') expect(late[0]).toMatchObject({ from: 1, to: 1 });
+    }));
+
+  test('makes its lock again when it went with the directory, so that no second process writes there', () =>
+    withDirectory(async (directory) => {
+      let aheadMs = 0;
+      const log = open({ directory, worker: 0, monotonicMs: () => performance.now() + aheadMs });
+      const lock = join(directory, 'w0.lock');
+      rmSync(lock);
+      aheadMs = 11_000;
+      await until(() => existsSync(lock), 'the lock is there again');
+      await log.close();
+      expect(existsSync(lock)).toBe(false);
     }));
 
   test('notices that its directory was removed, and makes it again', () =>
