@@ -118,6 +118,12 @@ export class Block {
     this.lines = this.committedLines = this.writtenLines;
   }
 
+  /** Forgets whatever is not in the file, but for the first line, which ends at `end` and is not there either. */
+  dropBehindFirstLine(end: number): void {
+    this.at = this.committedAt = end;
+    this.lines = this.committedLines = 1;
+  }
+
   /** Hashes the leaves that are whole and in the file, and gives their octets up when there are many. */
   hashWhole(): void {
     const hashes = this.#hashes;

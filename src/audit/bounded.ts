@@ -73,12 +73,12 @@ export class BoundedMode implements Mode {
   /** Lets go of what was held as soon as the disk has caught up, and refuses it when that takes too long. */
   #onTick(): void {
     const core = this.#core;
-    const { segment, block } = core.ledger;
-    if (this.#held.length > 0 && segment !== null && core.isLate()) {
+    const { ledger } = core;
+    if (this.#held.length > 0 && ledger.segment !== null && core.isLate()) {
       // A poisoned segment has just taken what was held with it: see `onPoison`.
       const { monotonicMs, waitMsMax } = core.settings;
       if (monotonicMs() - this.#sinceMs < waitMsMax) return;
-      block.dropUnwritten();
+      ledger.dropWaiting();
       core.counters.failures++;
       this.refuseWaiting(TOO_SLOW);
     }
@@ -93,7 +93,7 @@ export class BoundedMode implements Mode {
     const commits = this.#held;
     if (commits.length === 0) return;
     if (ledger.segment === null || trouble.probing) {
-      ledger.block.dropUnwritten();
+      ledger.dropWaiting();
       this.refuseWaiting(trouble.why ?? TOO_SLOW);
       return;
     }

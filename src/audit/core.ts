@@ -266,7 +266,7 @@ export class LogCore {
     const { batch, ledger } = this;
     const why = failureText(error);
     this.counters.failures++;
-    ledger.block.dropUnwritten();
+    ledger.dropWaiting();
     this.notes.settle(false);
     batch.rewind();
     const { segment } = ledger;

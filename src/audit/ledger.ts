@@ -160,6 +160,15 @@ export class Ledger {
     return isFree() || (this.reserve.releaseMost() && isFree());
   }
 
+  /**
+   * Forgets what waits to be written, but for the line that ended the block before: the leaves that it lists are in the tree,
+   * and no other line would list them.
+   */
+  dropWaiting(): void {
+    if (this.isAnnounced) this.block.dropUnwritten();
+    else this.block.dropBehindFirstLine(this.#firstLineEnd);
+  }
+
   /** Hands everything committed to the kernel. On failure none of it is in the file. */
   write(): NodeJS.ErrnoException | null {
     const { block } = this;

@@ -116,7 +116,7 @@ export class StrictMode implements Mode {
     const refused = [...group.commits, ...this.#waiting];
     this.#waiting = [];
     batch.doom();
-    ledger.block.dropUnwritten();
+    ledger.dropWaiting();
     batch.seq = group.to;
     counters.failures++;
     trouble.set(TOO_SLOW);
@@ -129,7 +129,7 @@ export class StrictMode implements Mode {
     const refused = group.overdue ? this.#waiting : [...group.commits, ...this.#waiting];
     this.#waiting = [];
     batch.doom();
-    ledger.block.dropUnwritten();
+    ledger.dropWaiting();
     notes.settle(false);
     batch.seq = batch.keptSeq = group.from;
     this.#core.refuse(refused, why);

@@ -109,6 +109,21 @@ afterEach(() => {
 });
 
 describe('a batch behind a slow disk', () => {
+  test('a line that closed a block stays when what waited behind it is refused', () =>
+    onStage(({ disk, told, commit, pass }) => {
+      // A thousand records close a block; the line that lists its leaves goes with the next write.
+      commit(1000);
+      pass(150);
+      commit(40);
+      expect(told).toEqual(['1 kept']);
+      pass(600);
+      expect(told).toEqual(['1 kept', '2 refused']);
+      disk.confirmAll();
+      pass(50);
+      commit(3);
+      expect(told.at(-1)).toBe('3 kept');
+    }));
+
   test('waits from the 100th millisecond on, and goes in order as soon as the disk has confirmed', () =>
     onStage(({ disk, told, states, commit, pass }) => {
       commit();
