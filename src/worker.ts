@@ -164,6 +164,7 @@ class DataThread {
       syncIntervalMs: settings.audit.syncInterval,
       clients: this.#clients,
       encryptTo: settings.audit.encryptTo.map(readRecipient),
+      keysForShipping: settings.ship.length > 0,
       retention: { ageMs: settings.audit.retention.age, octets: settings.audit.retention.size },
       onState: (healthy, why) => this.#noteAudit(healthy, why),
       ...(settings.audit.checkpoints.length === 0

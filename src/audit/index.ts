@@ -72,7 +72,8 @@ export {
 export type { Retention } from './retention.ts';
 export { type Recipient, readRecipient } from './seal.ts';
 export { readSegmentName, type SegmentName } from './segment.ts';
+export { destroyShipped, shipKeysOf } from './ship-keys.ts';
 export { AuditStats, type Tally } from './stats.ts';
-export { readSealed, Sealed, Unsealer, unsealSegment } from './unseal.ts';
+export { openSealed, readSealed, Sealed, Unsealer, unsealSegment } from './unseal.ts';
 export { verifyAudit } from './verify.ts';
 export type { AuditReport, Fault, LeafPlace, VerifyOptions, WorkerReport } from './verify-report.ts';

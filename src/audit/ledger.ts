@@ -24,8 +24,9 @@ import { timeText } from './line.ts';
 import type { AuditSettings } from './options.ts';
 import type { Previous, Resumption } from './recover.ts';
 import type { Reserve } from './reserve.ts';
-import { Sealer } from './seal.ts';
+import { type SealedTo, Sealer } from './seal.ts';
 import { Segment, segmentName } from './segment.ts';
+import { keepShipKeys, type SegmentKey } from './ship-keys.ts';
 import type { Tree } from './tree.ts';
 
 const VERSION = 1;
@@ -116,15 +117,23 @@ export class Ledger {
   begin(seq: number): NodeJS.ErrnoException | null {
     const { directory, disk, worker, wallMs, monotonicMs, bootId } = this.#settings;
     const beganAtMs = wallMs();
+    const file = segmentName(worker, this.#number, beganAtMs);
     let segment: Segment;
+    let sealed: { readonly sealed?: readonly SealedTo[] };
     try {
       mkdirSync(directory, { recursive: true, mode: 0o750 });
       if (disk.free(directory) < ROOM_MIN)
         throw Object.assign(new Error('no space left'), { code: 'ENOSPC' });
       this.#signer ??= Signer.open(directory, worker, this.#announcedKey);
       this.#signer.keepFile();
-      segment = new Segment(disk, directory, segmentName(worker, this.#number, beganAtMs), monotonicMs());
+      segment = new Segment(disk, directory, file, monotonicMs());
     } catch (error) {
+      return error as NodeJS.ErrnoException;
+    }
+    try {
+      sealed = this.#sealed(file);
+    } catch (error) {
+      segment.discard();
       return error as NodeJS.ErrnoException;
     }
     const header = jsonLine({
@@ -136,7 +145,7 @@ export class Ledger {
       seq,
       time: timeText(beganAtMs),
       key: this.#signer.publicHex,
-      ...(this.sealer === null ? {} : { sealed: this.sealer.begin(this.block.at > this.block.writtenAt) }),
+      ...sealed,
       previous: this.#previous,
       tree: { size: this.#tree.size, frontier: this.#tree.frontier.map(hex) },
     });
@@ -151,6 +160,15 @@ export class Ledger {
     }
     this.#number++;
     return null;
+  }
+
+  /** What the header of a segment says of its keys; where they are shipped, these are kept first. Throws what the disk says. */
+  #sealed(file: string): { readonly sealed?: readonly SealedTo[] } {
+    if (this.sealer === null) return {};
+    const { directory, keysForShipping } = this.#settings;
+    const keep = (keys: readonly SegmentKey[]): void => keepShipKeys(directory, file, keys);
+    const hasUnwritten = this.block.at > this.block.writtenAt;
+    return { sealed: this.sealer.begin(hasUnwritten, keysForShipping === true ? keep : null) };
   }
 
   /** Whether a new segment would have any future; the greater part of the reserve is given up for it. */

@@ -19,6 +19,7 @@ import type { AuditSettings } from './options.ts';
 import { renderDetail, renderOutcome } from './outcome.ts';
 import { resume } from './recover.ts';
 import { Reserve } from './reserve.ts';
+import { destroyShipKeys } from './ship-keys.ts';
 import { StrictMode } from './strict.ts';
 import { RETRY_MS } from './trouble.ts';
 import { Upkeep } from './upkeep.ts';
@@ -39,6 +40,7 @@ export class WorkerLog implements AuditLog {
     const { directory, worker } = settings;
     mkdirSync(directory, { recursive: true, mode: 0o750 });
     this.#lock = new Lock(directory, worker, settings.bootId);
+    if (settings.keysForShipping === false) destroyShipKeys(directory, worker);
     const resumption = resume(directory, worker);
     const reserve = new Reserve(join(directory, `w${worker}.reserve`), settings.reserveLength, () => {
       settings.onState(

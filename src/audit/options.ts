@@ -41,6 +41,11 @@ export interface AuditOptions {
   readonly clients?: ClientPrivacy;
   /** Who may read the records: each segment is encrypted to these keys; default: records are plain. */
   readonly encryptTo?: readonly Recipient[];
+  /**
+   * Where records are encrypted: true keeps the keys of segments for whoever ships them (ship-keys.ts), false destroys what is
+   * left of such keys; default: neither.
+   */
+  readonly keysForShipping?: boolean;
   /** Names this start of the machine; default the kernel's boot id. */
   readonly bootId?: string;
   /** Milliseconds since 1970. */
@@ -79,6 +84,7 @@ export interface AuditSettings {
   readonly maintenanceMs: number;
   readonly clients: ClientPrivacy;
   readonly encryptTo: readonly Recipient[];
+  readonly keysForShipping: boolean | null;
   readonly bootId: string;
   readonly wallMs: () => number;
   readonly monotonicMs: () => number;
@@ -111,6 +117,7 @@ export function settingsOf(options: AuditOptions): AuditSettings {
     maintenanceMs: options.maintenanceMs ?? 60_000,
     clients: options.clients ?? { mode: 'keep' },
     encryptTo: options.encryptTo ?? [],
+    keysForShipping: options.keysForShipping ?? null,
     bootId: options.bootId ?? bootId(),
     wallMs: options.wallMs ?? Date.now,
     monotonicMs: options.monotonicMs ?? (() => performance.now()),

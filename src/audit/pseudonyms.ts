@@ -23,6 +23,7 @@ import {
 import { join } from 'node:path';
 import type { ClientPrivacy } from './client.ts';
 import type { NoteMembers } from './contract.ts';
+import { destroyKey } from './ship-keys.ts';
 
 const NAME = /^(\d{8}T\d{6}Z)-(\d{8}T\d{6}Z)\.key$/;
 const TEXT = /^[0-9a-f]{64}\n?$/;
@@ -96,7 +97,7 @@ export class PseudonymKeys {
     for (const file of readdirSync(directory)) {
       const untilMs = readStamp(NAME.exec(file)?.[2] ?? '');
       if (Number.isNaN(untilMs) || untilMs + keepMs > nowMs) continue;
-      if (destroy(join(directory, file))) anonymousMs = Math.max(anonymousMs ?? 0, untilMs);
+      if (destroyKey(join(directory, file))) anonymousMs = Math.max(anonymousMs ?? 0, untilMs);
     }
     return anonymousMs;
   }
@@ -133,23 +134,6 @@ function makeKey(directory: string, path: string): Buffer {
     unlinkSync(fresh);
   }
   return readKey(path) ?? Buffer.alloc(0);
-}
-
-/** Overwrites and removes a key; false when somebody else was faster. Copies that a disk or a backup made stay theirs. */
-function destroy(path: string): boolean {
-  try {
-    const fd = openSync(path, 'r+');
-    try {
-      writeSync(fd, `${'0'.repeat(64)}\n`, 0);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    unlinkSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /**

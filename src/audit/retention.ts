@@ -8,6 +8,7 @@ import { heldSegments } from './cursor.ts';
 import { indexName } from './name-index.ts';
 import { beganMs, segmentNames } from './read.ts';
 import { readSegmentName, type SegmentName } from './segment.ts';
+import { forgetShipKey } from './ship-keys.ts';
 
 export interface Retention {
   /** Segments whose newest record is older than this go; milliseconds. */
@@ -63,6 +64,7 @@ export function deleteSegments(directory: string, { files }: Retirement): void {
   for (const file of files) {
     try {
       unlinkSync(join(directory, file));
+      forgetShipKey(directory, file);
       // The index goes with it: it holds names of clients' queries as well.
       const name = readSegmentName(file);
       if (name !== null) unlinkSync(join(directory, indexName(name)));

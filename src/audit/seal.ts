@@ -19,6 +19,7 @@ import {
   randomBytes,
 } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { SegmentKey } from './ship-keys.ts';
 
 const WRAP_INFO = 'sallyport audit segment key 1';
 const LINE_INFO = Buffer.from('sallyport audit line 1', 'latin1');
@@ -148,15 +149,21 @@ export class Sealer {
 
   /**
    * A new key, for a new segment. Returns what its header says of keys: of the one before as well when lines that it sealed
-   * are still on their way (`hasUnwritten`).
+   * are still on their way (`hasUnwritten`). `keep` is shown both before anything changes; what it throws is thrown.
    */
-  begin(hasUnwritten: boolean): readonly SealedTo[] {
+  begin(
+    hasUnwritten: boolean,
+    keep: ((keys: readonly SegmentKey[]) => void) | null = null,
+  ): readonly SealedTo[] {
     const before = this.#current;
+    const isBeforeNamed = hasUnwritten && before.key !== '';
+    const secret = randomBytes(32);
+    const id = randomBytes(8).toString('hex');
+    keep?.([{ id, secret }, ...(isBeforeNamed ? [{ id: before.key, secret: this.#secret }] : [])]);
     this.#secret.fill(0);
-    this.#secret = randomBytes(32);
-    const key = randomBytes(8).toString('hex');
-    this.#current = { key, to: this.#recipients.map((recipient) => wrap(this.#secret, recipient)) };
-    return hasUnwritten && before.key !== '' ? [this.#current, before] : [this.#current];
+    this.#secret = secret;
+    this.#current = { key: id, to: this.#recipients.map((recipient) => wrap(secret, recipient)) };
+    return isBeforeNamed ? [this.#current, before] : [this.#current];
   }
 
   seal(seq: number, count: number, records: Uint8Array): Buffer {

@@ -92,6 +92,10 @@ export function withoutFilling(octets: Buffer): Buffer {
   return octets.subarray(0, end);
 }
 
+/** The records of a sealed line, whole lines, under the key of its segment. Throws when the line was changed. */
+export const openSealed = (line: SealedLine, secret: Buffer): Buffer =>
+  withoutFilling(openBox(line, keyOfLine(secret, line)));
+
 interface Holder {
   readonly key: KeyObject;
   readonly publicOctets: Buffer;

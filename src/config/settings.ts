@@ -315,7 +315,7 @@ const Audit = z
     checkpoints: Checkpoints,
     encryptTo: z.array(z.string().trim().min(1)).max(16).default([]).meta({
       description:
-        'Public keys (X25519, PEM files or texts) of those who may read entries: entries are encrypted to them as they are written, and nobody else can read them, this resolver included. `sallyport audit keygen` makes a pair. At most 16.',
+        'Public keys (X25519, PEM files or texts) of those who may read entries: entries are encrypted to them as they are written, and nobody else can read them, this resolver included; with `ship` it can until they are shipped. `sallyport audit keygen` makes a pair. At most 16.',
     }),
     clients: z.enum(['keep', 'truncate', 'pseudonymise']).default('keep').meta({
       description:
@@ -542,12 +542,6 @@ export const Settings = z
     log: Log.prefault({}).meta({
       description: 'The operational log on standard error; never one line per query.',
     }),
-  })
-  .superRefine(({ audit, ship }, context) => {
-    if (audit.encryptTo.length === 0 || ship.length === 0) return;
-    const message =
-      'records are encrypted before they are written (audit.encryptTo), and what is shipped is read from there; write "encryptTo: []", or remove the sinks';
-    context.addIssue({ code: 'custom', path: ['ship'], message });
   })
   .superRefine(({ listen, upstreams }, context) => {
     const ours = {

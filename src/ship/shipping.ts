@@ -1,7 +1,14 @@
 /** All sinks of one process: each on its own, over one log. */
 
 import { hostname } from 'node:os';
-import { type AuditRecord, dismissReader, type Place, readerNames, segmentNames } from '../audit/index.ts';
+import {
+  type AuditRecord,
+  destroyShipped,
+  dismissReader,
+  type Place,
+  readerNames,
+  segmentNames,
+} from '../audit/index.ts';
 import type { SinkSettings } from '../config/index.ts';
 import { failureText } from './contract.ts';
 import { openSink } from './open-sink.ts';
@@ -75,7 +82,21 @@ export class Shipping {
         'more waits than the spool may hold: the oldest records may be deleted before they are shipped';
       onState(pump.name, 'spool', overflows ? why : null);
     }
+    this.#destroyKeys();
     onStates(this.#pumps.map((pump) => pump.state));
+  }
+
+  /** Where records are encrypted: the keys of what has arrived everywhere. */
+  #destroyKeys(): void {
+    const { directory, sinks } = this.#options;
+    try {
+      destroyShipped(
+        directory,
+        sinks.map(({ name }) => name),
+      );
+    } catch {
+      // A cursor cannot be read now; the next look finds the same keys.
+    }
   }
 }
 

@@ -87,7 +87,7 @@ export function backlogOf(
   return { records, octets, holds, overflows };
 }
 
-const LAST_SEQ = /(?:^|\n)\{(?:"type":"[a-z-]+",)?"seq":(\d+)/g;
+const LAST_SEQ = /(?:^|\n)\{(?:"type":"[a-z-]+",)?"seq":(\d+)(?:,"count":(\d+),"key":)?/g;
 const HEADER_SEQ = /^\{"type":"segment"[^\n]*?"seq":(\d+)/;
 
 /** Number of the newest record of a segment, from its end; null when that does not say. */
@@ -105,7 +105,8 @@ function newestSeq(directory: string, name: SegmentName): number | null {
     const at = Math.max(0, size - END_LENGTH);
     const text = octets.toString('latin1', 0, readSync(fd, octets, 0, END_LENGTH, at));
     const last = [...text.matchAll(LAST_SEQ)].at(-1);
-    if (last !== undefined) return Number(last[1]);
+    // Of a line of encrypted records the last.
+    if (last !== undefined) return Number(last[1]) + Number(last[2] ?? 1) - 1;
     const header = at === 0 ? HEADER_SEQ.exec(text) : null;
     return header === null ? null : Number(header[1]) - 1;
   } catch {

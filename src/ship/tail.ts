@@ -11,11 +11,14 @@
 import {
   type AuditRecord,
   confirmedSize,
+  openSealed,
   type Place,
   parseLine,
+  readSealed,
   readSegmentName,
   type SegmentName,
   segmentNames,
+  shipKeysOf,
 } from '../audit/index.ts';
 import { openSource, type SegmentSource } from './segment-source.ts';
 
@@ -32,7 +35,8 @@ const WAITING_MAX = 32 * 1024 * 1024;
 const NEWLINE = 10;
 const SEALED = /^\{"type":"sealed","seq":(\d{1,16}),"count":(\d{1,9}),/;
 const GONE = 'they were deleted or damaged before they were shipped';
-const ENCRYPTED = 'they are encrypted for somebody else before they are written (audit.encryptTo)';
+const ENCRYPTED =
+  'they are encrypted (audit.encryptTo), and the key of their segment was not kept for shipping, or is lost';
 
 /** Name of a segment as a place has it. */
 const plainName = (file: string): string => file.replace(/\.(gz|zst)$/, '');
@@ -53,6 +57,8 @@ export class WorkerTail {
   #place: Place;
   #segment: SegmentName | null = null;
   #source: SegmentSource | null = null;
+  /** Keys of the segment where its records are encrypted; null before they were needed. */
+  #keys: ReadonlyMap<string, Buffer> | null = null;
   /** Octets read whose line has no end yet, and where they begin. */
   #rest: Buffer = Buffer.alloc(0);
   #restAt = 0;
@@ -166,6 +172,7 @@ export class WorkerTail {
   #begin(name: SegmentName, octet: number): void {
     this.#source = openSource(this.#directory, name, octet);
     this.#segment = name;
+    this.#keys = null;
     this.#rest = Buffer.alloc(0);
     this.#restAt = octet;
   }
@@ -190,7 +197,7 @@ export class WorkerTail {
   #takeLine(line: string, octet: number): boolean {
     if (/^\{"type":"(?:segment|block|checkpoint)"/.test(line)) return this.#takeStructure(line);
     const sealed = SEALED.exec(line);
-    if (sealed !== null) return this.#takeSealed(Number(sealed[1]), Number(sealed[2]), octet);
+    if (sealed !== null) return this.#takeSealed(line, Number(sealed[1]), Number(sealed[2]), octet);
     const found = parseLine(line, this.worker);
     // A line torn by a crash has no newline; this one is damaged, or was read while it was taken back.
     if (found === null) return this.#isSecondLook || this.#lookAgain();
@@ -208,12 +215,45 @@ export class WorkerTail {
     return true;
   }
 
-  /** Records that were encrypted before they were written: only the holder of a private key has them. */
-  #takeSealed(seq: number, count: number, octet: number): boolean {
+  /** Records that were encrypted before they were written, opened with the key that was kept for this. */
+  #takeSealed(line: string, seq: number, count: number, octet: number): boolean {
     const to = seq + count - 1;
     if (this.#seq !== null && to <= this.#seq) return true;
-    this.#push(this.#placeAt(octet, to), null, '', { from: (this.#seq ?? seq - 1) + 1, to, why: ENCRYPTED });
+    if (this.#seq !== null && seq > this.#seq + 1) {
+      if (!this.#isSecondLook) return this.#lookAgain();
+      this.#push(this.#placeAt(octet, seq - 1), null, '', { from: this.#seq + 1, to: seq - 1, why: GONE });
+    }
+    const records = this.#openSealed(line);
+    if (records === null) {
+      this.#push(this.#placeAt(octet, to), null, '', {
+        from: (this.#seq ?? seq - 1) + 1,
+        to,
+        why: ENCRYPTED,
+      });
+      return true;
+    }
+    for (const text of records) {
+      const found = parseLine(text, this.worker);
+      if (found === null || (this.#seq !== null && found.record.seq <= this.#seq)) continue;
+      // Whoever goes on in the middle of the line reads it again from its beginning.
+      const at = found.record.seq === to ? octet : octet - line.length - 1;
+      this.#push(this.#placeAt(at, found.record.seq), found.record, text, null);
+    }
     return true;
+  }
+
+  /** The lines in a sealed one; null when there is no key for it. */
+  #openSealed(line: string): string[] | null {
+    const sealed = readSealed(line);
+    this.#keys ??= shipKeysOf(this.#directory, this.#segment!.file);
+    const secret = sealed === null ? undefined : this.#keys.get(sealed.key);
+    if (sealed === null || secret === undefined) return null;
+    try {
+      return openSealed(sealed, secret).toString('utf8').split('\n').slice(0, -1);
+    } catch {
+      // It was changed; `audit verify` says so.
+      return null;
+    }
   }
 
   #takeStructure(line: string): boolean {
@@ -248,6 +288,15 @@ export class WorkerTail {
   }
 
   #push(place: Place, record: AuditRecord | null, line: string, lost: Item['lost']): void {
+    const last = this.#items.at(-1);
+    const isMarked = (this.#marks.at(-1)?.count ?? 0) >= this.#items.length;
+    if (lost !== null && !isMarked && last?.lost?.why === lost.why && last.lost.to + 1 === lost.from) {
+      // Of a long stretch that is lost one thing is said, not one for each line.
+      this.#items.pop();
+      this.#items.push({ place, record: null, line: '', lost: { ...lost, from: last.lost.from } });
+      this.#seq = place.seq;
+      return;
+    }
     this.#items.push({ place, record, line, lost });
     this.#itemOctets += line.length;
     this.#seq = place.seq;
@@ -313,10 +362,11 @@ export async function endOf(directory: string, worker: number): Promise<Place | 
   }
 }
 
-const SEQ = /^\{(?:"type":"[a-z-]+",)?"seq":(\d+)/;
+const SEQ = /^\{(?:"type":"[a-z-]+",)?"seq":(\d+)(?:,"count":(\d+),"key":)?/;
+/** Number of a record, or of the last one in a line of encrypted ones. */
 const seqOf = (beginning: string): number | null => {
   const found = SEQ.exec(beginning);
-  return found === null ? null : Number(found[1]);
+  return found === null ? null : Number(found[1]) + Number(found[2] ?? 1) - 1;
 };
 
 /** The number before the first record of a segment, from its header. */
