@@ -3,6 +3,9 @@
  * audit on disk against dnsdist without any log, both at once on one core and asked in turn.
  *
  *    npx tsc -p tsconfig.bench.json; node dist-bench/bench/listen.js [--seconds 4] [--rounds 3]
+ *      [--only dot,doh-get] [--against ../before]
+ *
+ * `--only` picks transports; with `--against` another built checkout takes part, to show what a change did.
  *
  * Two shapes of load: 30 connections with one query each, where every query costs a system call each way and a
  * TLS record, and 10 connections with 10 in flight, as forwarders send.
@@ -10,7 +13,7 @@
 import { spawn } from 'node:child_process';
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -24,7 +27,7 @@ import { template } from './load/names.ts';
 import { startAuthority } from './load/run-load.ts';
 import type { Setup } from './peers/contender.ts';
 import { dnsdist } from './peers/peers.ts';
-import { sallyport, startSallyport } from './peers/sallyport.ts';
+import { OWN, sallyportOf, startSallyport } from './peers/sallyport.ts';
 import {
   cpuUs,
   freePort,
@@ -48,8 +51,17 @@ const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '4' },
     rounds: { type: 'string', default: '3' },
+    only: { type: 'string', default: TRANSPORTS.join() },
+    against: { type: 'string' },
   },
 });
+
+/** Of one query: all CPU time of the server, and what of it the kernel took. */
+interface Measurement {
+  readonly costUs: number;
+  readonly systemUs: number;
+  readonly perSecond: number;
+}
 
 interface Entrant {
   readonly name: string;
@@ -64,10 +76,14 @@ try {
   const started = await startAuthority(authority, directory);
   stops.push(() => started.stop());
   await alsoOverTcp(authority);
-  const entrants = [await enterSallyport(authority)];
+  const entrants = [await enterSallyport('sallyport', OWN, authority)];
+  if (values.against !== undefined) {
+    entrants.push(await enterSallyport('before', resolve(values.against), authority));
+  }
   if (dnsdist.missing() === null) entrants.push(await enterDnsdist(authority));
   else console.log(`dnsdist does not take part: ${dnsdist.missing()}`);
-  for (const transport of TRANSPORTS) {
+  const chosen = values.only.split(',');
+  for (const transport of TRANSPORTS.filter((name) => chosen.includes(name))) {
     for (const shape of SHAPES) await compare(entrants, transport, shape);
   }
 } finally {
@@ -100,18 +116,18 @@ async function alsoOverTcp(port: number): Promise<void> {
   stops.push(() => listener.close(0));
 }
 
-async function enterSallyport(authority: number): Promise<Entrant> {
-  const setup = await setupOf('sallyport', authority);
+async function enterSallyport(name: string, checkout: string, authority: number): Promise<Entrant> {
+  const setup = await setupOf(name, authority);
   const ports = await portsOf(setup);
   // A contender writes its configuration as it starts; it is ended, and started with what is added.
-  await sallyport.start(setup).stop();
+  await sallyportOf(name, checkout).start(setup).stop();
   const file = join(setup.directory, 'sallyport.yaml');
   const settings = JSON.parse(readFileSync(file, 'utf8'));
   settings.listen.tls = { addresses: [`127.0.0.1:${ports.dot}`], dev: true };
   settings.listen.https = { addresses: [`127.0.0.1:${ports['doh-get']}`], dev: true };
   settings.limits.tcpQueries = 10_000_000;
   writeFileSync(file, JSON.stringify(settings));
-  return entered('sallyport', startSallyport(setup), setup, ports);
+  return entered(name, startSallyport(setup, join(checkout, 'dist/cli/sallyport.js')), setup, ports);
 }
 
 async function enterDnsdist(authority: number): Promise<Entrant> {
@@ -174,30 +190,24 @@ async function compare(
   transport: Transport,
   { connections, window }: (typeof SHAPES)[number],
 ): Promise<void> {
-  const costs = new Map<string, number[]>(entrants.map(({ name }) => [name, []]));
-  const rates = new Map<string, number[]>(entrants.map(({ name }) => [name, []]));
+  const measured = new Map<string, Measurement[]>(entrants.map(({ name }) => [name, []]));
   // The first round warms caches and compilers and does not count.
   for (let round = 0; round <= Number(values.rounds); round++) {
     for (const { name, running, ports } of entrants) {
-      const { costUs, perSecond } = await measure(
-        running.pid,
-        transport,
-        ports[transport],
-        connections,
-        window,
-      );
-      if (round === 0) continue;
-      costs.get(name)?.push(costUs);
-      rates.get(name)?.push(perSecond);
+      const found = await measure(running.pid, transport, ports[transport], connections, window);
+      if (round > 0) measured.get(name)?.push(found);
     }
   }
-  const own = median(costs.get('sallyport') ?? []);
+  const of = (name: string, what: keyof Measurement): number[] =>
+    (measured.get(name) ?? []).map((found) => found[what]);
+  const own = median(of('sallyport', 'costUs'));
   for (const { name } of entrants) {
-    const cost = costs.get(name) ?? [];
+    const cost = of(name, 'costUs');
     const ratio = name === 'sallyport' ? '' : `   sallyport ÷ it ${(own / median(cost)).toFixed(2)}`;
     console.log(
       `${transport.padEnd(8)} ${`${connections}×${window}`.padEnd(6)} ${name.padEnd(10)} ${median(cost).toFixed(2).padStart(6)} µs ` +
-        `(${Math.min(...cost).toFixed(2)}–${Math.max(...cost).toFixed(2)})  ${Math.round(median(rates.get(name) ?? []))}/s${ratio}`,
+        `(${Math.min(...cost).toFixed(2)}–${Math.max(...cost).toFixed(2)}), system ${median(of(name, 'systemUs')).toFixed(2)}  ` +
+        `${Math.round(median(of(name, 'perSecond')))}/s${ratio}`,
     );
   }
 }
@@ -207,7 +217,13 @@ function median(numbers: number[]): number {
 }
 
 /** Runs the load and reads what it cost the server between `go` and the result. */
-async function measure(pid: number, transport: Transport, port: number, connections: number, window: number) {
+async function measure(
+  pid: number,
+  transport: Transport,
+  port: number,
+  connections: number,
+  window: number,
+): Promise<Measurement> {
   const load = fileURLToPath(new URL('./listen-load.js', import.meta.url));
   const words = [transport, port, connections, window, values.seconds, NAMES].map(String);
   const taskset = programPath('taskset');
@@ -228,8 +244,12 @@ async function measure(pid: number, transport: Transport, port: number, connecti
     const { answered, failed } = JSON.parse(line) as { answered: number; failed: number };
     if (answered === 0 || failed > answered / 100)
       throw new Error(`process ${pid}, ${transport}: ${answered} answered, ${failed} failed`);
-    const spent = after.user - before.user + after.system - before.system;
-    return { costUs: spent / answered, perSecond: answered / Number(values.seconds) };
+    const system = after.system - before.system;
+    return {
+      costUs: (after.user - before.user + system) / answered,
+      systemUs: system / answered,
+      perSecond: answered / Number(values.seconds),
+    };
   }
   throw new Error(`${transport}: the load ended without a result`);
 }

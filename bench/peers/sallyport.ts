@@ -12,7 +12,7 @@ import { start } from '../process.ts';
 import type { Contender, Setup } from './contender.ts';
 
 /** From `dist-bench/bench/peers` back to the checkout. */
-const OWN = fileURLToPath(new URL('../../..', import.meta.url));
+export const OWN = fileURLToPath(new URL('../../..', import.meta.url));
 
 export const sallyport = sallyportOf('sallyport', OWN);
 
