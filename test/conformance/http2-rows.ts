@@ -37,6 +37,8 @@ export type Step = Uint8Array | 'the settings taken' | 'the answer' | 'the first
 export type Expected =
   /** A response with status 200, in full; its body is of `data` octets where that is said. */
   | { readonly answer: 200; readonly method?: 'HEAD' }
+  /** A response with this status, in full. */
+  | { readonly status: string }
   /** The PING that follows the steps is answered. */
   | { readonly pong: true }
   /** Sizes of the DATA frames that come, in their order, and no more of them. */

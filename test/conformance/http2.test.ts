@@ -4,7 +4,8 @@ import { connect } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { devCertificate, type Listener, openHttpsListener } from '../../src/listen/index.ts';
 import { echo } from '../listen/echo.ts';
-import { frame, RawHttp2 } from '../listen/raw-http2.ts';
+import { frame, PREFACE, RawHttp2 } from '../listen/raw-http2.ts';
+import { REFUSED_ROWS } from './http2-refused-rows.ts';
 import { DATA, type Expected, HEADERS, PING, ROWS, type Row, SETTINGS, type Step } from './http2-rows.ts';
 
 const certificate = devCertificate();
@@ -49,7 +50,10 @@ describe.each(['plain', 'TLS'])('HTTP/2 over %s', (over) => {
     return RawHttp2.over(socket, start);
   }
 
-  test.each(ROWS)('$id: $rule', async ({ start, steps, expected }: Row) => {
+  test.each(ROWS)('$id: $rule', check);
+  test.each(REFUSED_ROWS)('of a request that is refused, $id: $rule', check);
+
+  async function check({ start, steps, expected }: Row): Promise<void> {
     client = await dial(start);
     const sent: Uint8Array[] = [];
     for (const step of steps) {
@@ -62,7 +66,27 @@ describe.each(['plain', 'TLS'])('HTTP/2 over %s', (over) => {
     }
     client.send(...sent);
     await verify(client, expected);
+  }
+});
+
+test('over TLS, GOAWAY is not lost behind a write that is still open', async () => {
+  const listener = await openHttpsListener({ ...echo(), certificate });
+  // Two records of one write, and so of one read: the first brings a write about, the second is the fault.
+  const filler = frame(0x16, 0, 0, Buffer.alloc(16_384 - PREFACE.length - 9 - 17 - 9));
+  const first = Buffer.concat([PREFACE, frame(SETTINGS, 0, 0), frame(PING, 0, 0, MARK), filler]);
+  expect(first.length).toBe(16_384);
+  const socket = connect({
+    host: '127.0.0.1',
+    port: listener.port,
+    ca: certificate.cert,
+    ALPNProtocols: ['h2'],
   });
+  await once(socket, 'secureConnect');
+  const client = RawHttp2.over(socket, Buffer.concat([first, frame(PING, 0, 3, MARK)]));
+  await client.gets('GOAWAY and the end', () => client.goaway === 1 && client.ended);
+  expect(client.ofType(PING).length).toBe(1);
+  socket.destroy();
+  await listener.close(0);
 });
 
 const isReached = (client: RawHttp2, step: Exclude<Step, Uint8Array>): boolean => {
@@ -90,6 +114,12 @@ async function verify(client: RawHttp2, expected: Expected): Promise<void> {
     // The first field is `:status: 200`, entry 8 of the static table.
     expect(client.ofType(HEADERS).map(({ stream, payload }) => [stream, payload[0]])).toEqual([[1, 0x88]]);
     expect(client.ofType(DATA).length > 0).toBe(expected.method !== 'HEAD');
+    await pong(client);
+  } else if ('status' in expected) {
+    await client.gets('the answer', () => client.answered(1));
+    const [first] = client.ofType(HEADERS);
+    // A literal without indexing whose name is entry 8 of the static table, then the length of its value.
+    expect(first.payload.subarray(0, 5).toString('latin1')).toBe(`\x08\x03${expected.status}`);
     await pong(client);
   } else if ('pong' in expected) {
     const before = client.ofType(PING).length;

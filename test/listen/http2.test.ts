@@ -321,6 +321,11 @@ describe('an HTTP/2 connection ends with GOAWAY', () => {
       code: ENHANCE_YOUR_CALM,
     },
     {
+      name: 'a flood of GOAWAY',
+      frames: repeat(1100, () => frame(GOAWAY, 0, 0, '0000000000000000')),
+      code: ENHANCE_YOUR_CALM,
+    },
+    {
       name: 'a flood of refused requests',
       frames: [
         ...repeat(1100, (i) =>
@@ -542,6 +547,24 @@ describe('an HTTP/2 connection resets only the stream', () => {
     }
     await client.gets('the resets', () => client.reset(15) === ENHANCE_YOUR_CALM);
     expect(client.reset(1)).toBe(-1);
+  });
+
+  test('whose windows many clients keep shut together: who has most goes', async () => {
+    const path = echo({ unreadTotalMax: 140_000, slowReaderMs: 60_000 });
+    const listener = await open(path);
+    const shut = Buffer.concat([PREFACE, frame(SETTINGS, 0, 0, '000400000000')]);
+    for (let i = 0; i < 4; i++) {
+      const client = await dial(listener, shut);
+      for (const stream of [1, 3, 5].slice(i === 1 ? 0 : 1)) {
+        client.send(head(stream), body(stream, query(0, 16_384)));
+      }
+      await until('the queries', () => path.seen.length >= 2 * (i + 1));
+    }
+    await until('the end', () => listener.counters.closed['slow-reader'] === 1);
+    await clients[1].gets('its end', () => clients[1].ended || clients[1].closed);
+    expect(path.limits.unread).toBeLessThanOrEqual(140_000);
+    for (const client of clients.splice(0)) client.socket.destroy();
+    await until('nothing to be kept', () => path.limits.unread === 0);
   });
 
   test('of a client that never reads, with its connection', async () => {

@@ -96,6 +96,8 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
   #lastStream = 0;
   #sendWindow = DEFAULT_WINDOW;
   #streamSendWindow = DEFAULT_WINDOW;
+  /** What the SETTINGS at hand say it is to be. */
+  #streamSendWindowAsked = DEFAULT_WINDOW;
   #receiveWindow = RECEIVE_WINDOW;
   #consumed = 0;
   #blockedLength = 0;
@@ -183,14 +185,18 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
     const sent = this.#sendPart(exchange, octets, 0, length);
     if (sent === length) {
       this.#ended(exchange);
-    } else if (this.#blockedLength + length - sent > this.#hub.limits.settings.unreadMax) {
-      // A client that asks and does not open its window makes us keep its responses: not without bound.
+    } else if (
+      this.#socket.readableEnded ||
+      this.#blockedLength + length - sent > this.#hub.limits.settings.unreadMax
+    ) {
+      // A client that asks and does not open its window makes us keep its responses: not without bound, and not for one
+      // that sends no more and so can never open it.
       this.#reset(exchange.stream, ErrorCode.ENHANCE_YOUR_CALM);
     } else {
       exchange.pending = octets.slice(sent, length);
       exchange.pendingAt = 0;
       this.#blocked.add(exchange);
-      this.#blockedLength += length - sent;
+      this.#countBlocked(length - sent);
       if (this.#blockedSinceMs === 0) this.#blockedSinceMs = this.#hub.limits.now();
     }
   }
@@ -215,7 +221,7 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
       const { pending, pendingAt } = exchange;
       if (pending === null) continue;
       const sent = this.#sendPart(exchange, pending, pendingAt, pending.length);
-      this.#blockedLength -= sent - pendingAt;
+      this.#countBlocked(pendingAt - sent);
       if (sent > pendingAt) this.#blockedSinceMs = this.#hub.limits.now();
       exchange.pendingAt = sent;
       if (sent === pending.length) this.#ended(exchange);
@@ -270,9 +276,15 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
     this.#streams.delete(exchange.stream);
     this.#dropBody(exchange);
     if (this.#blocked.delete(exchange) && exchange.pending !== null) {
-      this.#blockedLength -= exchange.pending.length - exchange.pendingAt;
+      this.#countBlocked(exchange.pendingAt - exchange.pending.length);
       exchange.pending = null;
     }
+  }
+
+  /** What a shut window makes us keep counts as output that is not read: for this client, and for all of them. */
+  #countBlocked(difference: number): void {
+    this.#blockedLength += difference;
+    this.#hub.limits.countUnread(difference);
   }
 
   #countReset(): void {
@@ -343,7 +355,7 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
     if (end === at && !ends) this.takeNothing();
     if (exchange.bodyLength + end - at > MESSAGE_LENGTH_MAX) {
       exchange.requestEnded = ends;
-      this.#refuse(exchange, MESSAGE_TOO_LONG);
+      this.#refuse(exchange, exchange.fault ?? MESSAGE_TOO_LONG);
     } else if (ends && exchange.bodyLength === 0) {
       this.#requestEnded(exchange, octets, at, end);
     } else {
@@ -425,9 +437,9 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
       else exchange.requestEnded = true;
     }
     if (fault === null) return;
-    // A short body is read to its end first: clients lose the status of a response whose stream is reset behind it.
-    const isShort = exchange.announced >= 0 && exchange.announced <= MESSAGE_LENGTH_MAX;
-    if (exchange.requestEnded || !isShort) this.#refuse(exchange, fault);
+    // The body is read to its end first, unless it is said to be long: clients lose the status of a response whose
+    // stream is reset behind it, and what is malformed further on shall be called that.
+    if (exchange.requestEnded || exchange.announced > MESSAGE_LENGTH_MAX) this.#refuse(exchange, fault);
     else exchange.fault = fault;
   }
 
@@ -496,6 +508,8 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
     }
     const exchange = this.#streams.get(stream);
     if (exchange !== undefined) this.#forget(exchange);
+    // Behind its own reset nothing may follow, whatever we had sent.
+    this.#resetByUs.delete(stream);
     this.#countReset();
   }
 
@@ -506,19 +520,29 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
     if (setting === Setting.MAX_FRAME_SIZE && !isFrameSize) return ErrorCode.PROTOCOL_ERROR;
     if (setting !== Setting.INITIAL_WINDOW_SIZE) return ErrorCode.NO_ERROR;
     if (value > WINDOW_MAX) return ErrorCode.FLOW_CONTROL_ERROR;
-    for (const exchange of this.#streams.values()) {
-      exchange.sendWindow += value - this.#streamSendWindow;
-      if (exchange.sendWindow > WINDOW_MAX) return ErrorCode.FLOW_CONTROL_ERROR;
-    }
-    this.#streamSendWindow = value;
+    this.#streamSendWindowAsked = value;
     return ErrorCode.NO_ERROR;
   }
 
   takeSettingsEnd(): void {
     this.takeNothing();
+    // Once for a frame: one of 16 kB could change the windows of all streams 2730 times.
+    this.#changeWindows(this.#streamSendWindowAsked - this.#streamSendWindow);
     if (this.#deaf) return;
     writeSettingsAck(this.#output);
     this.#unblock();
+  }
+
+  #changeWindows(difference: number): void {
+    if (difference === 0) return;
+    this.#streamSendWindow += difference;
+    for (const exchange of this.#streams.values()) {
+      exchange.sendWindow += difference;
+      if (exchange.sendWindow > WINDOW_MAX) {
+        this.fail(ErrorCode.FLOW_CONTROL_ERROR);
+        return;
+      }
+    }
   }
 
   takePing(octets: Buffer, at: number): void {
@@ -607,13 +631,8 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
     this.#finishing = reason;
     this.#finishingMs = this.#hub.limits.now();
     writeGoaway(this.#output, this.#lastStream, ErrorCode.NO_ERROR);
-    if (reason === 'shutdown' && this.#streams.size === 0) {
-      this.#reason = reason;
-      this.#output.flush();
-      this.#socket.destroySoon();
-    } else {
-      this.#endWhenDone();
-    }
+    if (reason === 'shutdown' && this.#streams.size === 0) this.#reason = reason;
+    this.#endWhenDone();
   }
 
   shut(reason: CloseReason): void {
@@ -632,22 +651,28 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
     this.#reason ??= reason;
     this.#finishingMs = this.#hub.limits.now();
     writeGoaway(this.#output, this.#lastStream, code);
-    this.#output.flush();
-    this.#socket.end();
+    this.#endWhenDone();
     // What still comes is thrown away; closing with unread input would reset the connection before GOAWAY is read.
     this.#socket.resume();
   }
 
-  /** The last word is said: closes. Not while a response waits for its window or its query is being worked on. */
+  /**
+   * The last word is said: closes. Not while a response waits for its window or its query is being worked on, nor while
+   * the last word still waits for a write to be taken: over TLS each write stays open for a while.
+   */
   #endWhenDone(): void {
     if (this.#finishing === null || this.#streams.size > 0 || this.#gone) return;
     this.#output.flush();
-    if (this.#output.unread === 0) this.#socket.end();
+    if (this.#output.unread > 0) return;
+    if (this.#reason === 'shutdown') this.#socket.destroySoon();
+    else this.#socket.end();
   }
 
-  /** The client sends no more but may still read: answers what it asked in full, then closes. */
+  /** The client sends no more but may still read: answers what it asked in full, as far as its windows are open, then closes. */
   readonly #onEnd = (): void => {
-    for (const exchange of [...this.#streams.values()]) if (!exchange.requestEnded) this.#forget(exchange);
+    for (const exchange of [...this.#streams.values()]) {
+      if (!exchange.requestEnded || exchange.pending !== null) this.#forget(exchange);
+    }
     this.finish('peer');
   };
 

@@ -164,6 +164,7 @@ export class Http2Reader {
       case FrameType.GOAWAY:
         if (stream !== 0) this.#fail(ErrorCode.PROTOCOL_ERROR);
         else if (end - at < 8) this.#fail(ErrorCode.FRAME_SIZE_ERROR);
+        else this.#taker.takeNothing();
         break;
       case FrameType.WINDOW_UPDATE:
         if (end - at !== 4) this.#fail(ErrorCode.FRAME_SIZE_ERROR);
