@@ -2,6 +2,7 @@
  * Accepting TLS connections for DoT and DoH: certificates that can be exchanged while serving, optional client
  * certificates, resumption across worker threads, and bounds on handshakes, the dearest thing a stranger can ask for.
  */
+import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createSecureContext, createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import { Arrival } from './arrival.ts';
@@ -79,6 +80,9 @@ function contextOptions(options: SecureOptions, certificate: Certificate): TlsOp
     cert: certificate.cert,
     key: certificate.key,
     minVersion: 'TLSv1.2',
+    // A second handshake within a connection of TLS 1.2: nobody needs it, a stranger could ask for one again and again, and
+    // HTTP/2 forbids it (RFC 9113 section 9.2.1).
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     sessionIdContext: 'sallyport',
     ...(options.clientAuthorities === undefined ? {} : { ca: options.clientAuthorities }),
     ...(options.ticketKeys === undefined ? {} : { ticketKeys: options.ticketKeys }),

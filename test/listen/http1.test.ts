@@ -40,6 +40,9 @@ afterEach(async () => {
 
 const get = (id: number): string =>
   `GET /dns-query?dns=${query(id).toString('base64url')} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+/** The head of a POST whose body comes in chunks. */
+const CHUNKED =
+  'POST /dns-query HTTP/1.1\r\nHost: x\r\nContent-Type: application/dns-message\r\nTransfer-Encoding: chunked\r\n\r\n';
 const statuses = (client: Client): string[] =>
   [...client.received.toString('latin1').matchAll(/HTTP\/1\.1 (\d{3})/g)].map((match) => match[1]);
 
@@ -86,6 +89,23 @@ describe('an HTTP/1.1 connection', () => {
         'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
       status: '400',
     },
+    {
+      name: 'half a body that is not chunks, in place of its answer',
+      octets: `${CHUNKED}-1\r\n`,
+      status: '400',
+    },
+    { name: 'a chunk longer than any', octets: `${CHUNKED}fffffffffffffffff\r\n`, status: '400' },
+    { name: 'chunks that end in LF', octets: `${CHUNKED}1d\n${'x'.repeat(29)}\n0\n\n`, status: '400' },
+    {
+      name: 'an extension of 40 kB of a chunk',
+      octets: `${CHUNKED}1d;${'a'.repeat(40_000)}\r\n`,
+      status: '400',
+    },
+    {
+      name: 'trailers of 80 kB',
+      octets: `${CHUNKED}1\r\nx\r\n0\r\n${'X-T: 1\r\n'.repeat(10_000)}\r\n`,
+      status: '400',
+    },
   ])('ends with $status on $name', async ({ octets, status }) => {
     const listener = await open(echo());
     const client = await dial(listener);
@@ -93,6 +113,57 @@ describe('an HTTP/1.1 connection', () => {
     await until('the end', () => client.ended || client.closed);
     expect(statuses(client)).toEqual([status]);
     await until('the count', () => listener.counters.closed.malformed === 1);
+  });
+
+  test.each([
+    { name: 'two hosts', octets: get(1).replace('\r\n\r\n', '\r\nHost: other\r\n\r\n'), status: '400' },
+    {
+      name: 'a coding that is not known',
+      octets: `${CHUNKED.replace('chunked', 'gzip, chunked')}1d\r\n${'x'.repeat(29)}\r\n0\r\n\r\n`,
+      status: '501',
+    },
+    {
+      name: 'a coding behind which no end can be known',
+      octets: `${CHUNKED.replace('chunked', 'xchunked')}0\r\n\r\n`,
+      status: '501',
+    },
+    { name: 'HTTP/2.0 in the words of HTTP/1.1', octets: get(1).replace('/1.1', '/2.0'), status: '505' },
+    { name: 'HTTP/0.9', octets: get(1).replace(/ HTTP.*/s, '\r\n\r\n'), status: '505' },
+  ])('refuses $name with $status, and then ends', async ({ octets, status }) => {
+    const path = echo();
+    const listener = await open(path);
+    const client = await dial(listener);
+    client.socket.write(octets);
+    await until('the end', () => client.ended || client.closed);
+    expect(statuses(client)).toEqual([status]);
+    expect(path.seen).toEqual([]);
+    expect(listener.counters.httpErrors).toEqual({ [status]: 1 });
+  });
+
+  test('answers a whole URL as it does a path', async () => {
+    const client = await dial(await open(echo()));
+    client.socket.write(get(1).replace(' /', ' https://localhost:1/'));
+    await until('the answer', () => statuses(client).length === 1);
+    expect(statuses(client)).toEqual(['200']);
+  });
+
+  test('answers what was asked before half a body that is not chunks', async () => {
+    const held: (() => void)[] = [];
+    const listener = await open(echo({}, (_message, answer) => held.push(answer)));
+    const client = await dial(listener);
+    client.socket.write(`${get(1)}${CHUNKED}-1\r\n`);
+    await until('the query', () => held.length === 1);
+    held[0]();
+    await until('the end', () => client.ended || client.closed);
+    expect(statuses(client)).toEqual(['200', '400']);
+  });
+
+  test('is closed when the body of the last request it may send does not come', async () => {
+    const listener = await open(echo({ queriesMax: 1, messageMs: 200 }));
+    const client = await dial(listener);
+    client.socket.write(CHUNKED);
+    await until('the end', () => client.closed);
+    expect(listener.counters.closed['slow-message']).toBe(1);
   });
 
   test.each([
@@ -141,9 +212,7 @@ describe('an HTTP/1.1 connection', () => {
   test('that takes chunks of a body takes no more than a message', async () => {
     const listener = await open(echo());
     const client = await dial(listener);
-    client.socket.write(
-      'POST /dns-query HTTP/1.1\r\nHost: x\r\nContent-Type: application/dns-message\r\nTransfer-Encoding: chunked\r\n\r\n',
-    );
+    client.socket.write(CHUNKED);
     const chunk = `4000\r\n${'x'.repeat(0x4000)}\r\n`;
     for (let i = 0; i < 5; i++) client.socket.write(chunk);
     await until('the refusal', () => statuses(client).length === 1);

@@ -138,6 +138,18 @@ describe('a DoT listener (RFC 7858)', () => {
     expect(listener.counters.handshakes).toBe(0);
   });
 
+  test('refuses a second handshake within a connection of TLS 1.2', async () => {
+    const listener = await open(echo());
+    const socket = dial(listener, { maxVersion: 'TLSv1.2' });
+    await once(socket, 'secureConnect');
+    const refused = new Promise<string>((resolve) => socket.on('error', ({ message }) => resolve(message)));
+    socket.renegotiate({}, () => {});
+    expect(await refused).toContain('no renegotiation');
+    const next = await client(listener, { maxVersion: 'TLSv1.2' });
+    next.send(query(1));
+    await next.gets(1);
+  });
+
   test.each([
     { name: 'asked for', required: false },
     { name: 'required', required: true },
@@ -198,7 +210,7 @@ describe('a DoT listener (RFC 7858)', () => {
     const a = await client(listener);
     const flood = Array.from({ length: 20 }, () => dial(listener));
     await until('the flood to be turned away', () => listener.counters.closed.handshake >= 17);
-    expect(flood.filter((socket) => !socket.destroyed).length).toBeLessThanOrEqual(3);
+    await until('the flood to hear of it', () => flood.filter((socket) => !socket.destroyed).length <= 3);
     a.send(query(1));
     expect(idsOf(await a.gets(1))).toEqual([1]);
   });

@@ -14,16 +14,20 @@ import { freshSeconds } from './freshness.ts';
 import { forwardedClient } from './peer.ts';
 import {
   BUSY,
+  CODING_UNKNOWN,
   DNS_MESSAGE,
   HEADERS_LENGTH_MAX,
+  HOST_TWICE,
   type HttpFault,
   judgeHead,
   judgeMessage,
+  MALFORMED_BODY,
   MESSAGE_LENGTH_MAX,
   MESSAGE_TOO_LONG,
   METHOD_NOT_ALLOWED,
   queryRoom,
   readQuery,
+  VERSION_UNKNOWN,
 } from './request.ts';
 
 /** Octets of a refused body that are read to their end. */
@@ -51,11 +55,7 @@ export class Http1Service {
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       const status =
         error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
-      const connection = this.#connections.get(socket as Socket);
-      if (socket.writable && connection?.busy === false) {
-        socket.write(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
-      }
-      connection?.finish('malformed');
+      this.#connections.get(socket as Socket)?.failed(status);
     });
   }
 
@@ -64,6 +64,25 @@ export class Http1Service {
     this.#connections.set(socket, connection);
     if (!socket.destroyed) this.#server.emit('connection', socket);
   }
+}
+
+/** After these the connection ends: where the next request begins is in doubt, or there was too much. */
+const LAST: ReadonlySet<HttpFault> = new Set([
+  VERSION_UNKNOWN,
+  CODING_UNKNOWN,
+  HOST_TWICE,
+  MALFORMED_BODY,
+  BUSY,
+]);
+
+/** What Node's parser lets pass and a server must not (RFC 9112 sections 2.3, 3.2 and 6.1). */
+function judgeFraming({ httpVersionMajor, headers, rawHeaders }: IncomingMessage): HttpFault | null {
+  if (httpVersionMajor !== 1) return VERSION_UNKNOWN;
+  const coding = headers['transfer-encoding'];
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked') return CODING_UNKNOWN;
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) if (/^host$/i.test(rawHeaders[i])) hosts++;
+  return hosts > 1 ? HOST_TWICE : null;
 }
 
 /** One connection, as the limits see it. */
@@ -78,6 +97,9 @@ class Http1Connection implements Tracked, Closable {
   #lastActiveMs: number;
   #exchanges = 0;
   #requests = 0;
+  #request: IncomingMessage | null = null;
+  /** The exchange whose request is not here in full and has not been refused. */
+  #reading: Http1Exchange | null = null;
   /** Octets read when the last request was complete: more of them are the beginning of the next. */
   #octetsRead = 0;
   #begunMs = 0;
@@ -117,6 +139,8 @@ class Http1Connection implements Tracked, Closable {
     this.#exchanges++;
     response.on('close', this.#onResponseClosed);
     const exchange = new Http1Exchange(this, request, response);
+    this.#request = request;
+    this.#reading = exchange;
     if (++this.#requests >= this.hub.limits.settings.queriesMax) {
       response.setHeader('connection', 'close');
       this.finish('spent');
@@ -126,8 +150,19 @@ class Http1Connection implements Tracked, Closable {
     else exchange.begin();
   }
 
-  /** A request is here in full. */
+  /** What came is not HTTP/1.1. A request whose body it was has that for an answer; what was asked before is answered. */
+  failed(status: string): void {
+    if (this.#reading !== null) {
+      this.#reading.refuse(MALFORMED_BODY);
+    } else if (!this.busy && this.#request?.complete !== false && this.#socket.writable) {
+      this.#socket.write(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+    }
+    this.finish('malformed');
+  }
+
+  /** A request is here in full, or its rest will not be looked at. */
   requestEnded(): void {
+    this.#reading = null;
     this.#lastActiveMs = this.hub.limits.now();
     this.#octetsRead = this.#socket.bytesRead;
     this.#begunMs = 0;
@@ -138,11 +173,12 @@ class Http1Connection implements Tracked, Closable {
     this.#lookAtInput(nowMs);
     this.#lookAtOutput(nowMs);
     const stalled = this.#stalledSinceMs > 0 && nowMs - this.#stalledSinceMs > settings.slowReaderMs;
+    const slow = this.#begunMs > 0 && nowMs - this.#begunMs > settings.messageMs;
     if (stalled) this.shut('slow-reader');
+    else if (slow && (this.#reading !== null || this.#finishing === null)) this.shut('slow-message');
     else if (this.#finishing !== null && !this.busy && nowMs - this.#finishingMs > settings.slowReaderMs) {
       this.shut(this.#finishing);
     } else if (this.#finishing !== null) return;
-    else if (this.#begunMs > 0 && nowMs - this.#begunMs > settings.messageMs) this.shut('slow-message');
     else if (nowMs - this.#openedMs > settings.ageMs) this.finish('spent');
     else if (!this.busy && nowMs - this.#lastActiveMs > idleMs) this.finish('idle');
   }
@@ -205,6 +241,8 @@ class Http1Exchange implements Origin {
   readonly #hub: DohHub;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
+  /** Path and query. */
+  readonly #url: string;
   #parts: Buffer[] = [];
   #length = 0;
 
@@ -221,6 +259,9 @@ class Http1Exchange implements Origin {
     this.#hub = hub;
     this.#request = request;
     this.#response = response;
+    // The whole URL, as proxies are asked, says the same (RFC 9112 section 3.2.2).
+    const { url = '' } = request;
+    this.#url = url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?]*/i, '');
     response.sendDate = false;
     response.on('error', () => {});
     response.on('close', () => {
@@ -230,11 +271,14 @@ class Http1Exchange implements Origin {
   }
 
   begin(): void {
-    const { method = '', url = '', headers } = this.#request;
-    const fault = judgeHead(
-      { method, url, contentType: headers['content-type'], contentLength: headers['content-length'] },
-      this.#hub.path,
-    );
+    const { method = '', headers } = this.#request;
+    const head = {
+      method,
+      url: this.#url,
+      contentType: headers['content-type'],
+      contentLength: headers['content-length'],
+    };
+    const fault = judgeFraming(this.#request) ?? judgeHead(head, this.#hub.path);
     if (fault !== null) {
       this.refuse(fault);
       return;
@@ -258,7 +302,7 @@ class Http1Exchange implements Origin {
       'content-type': 'text/plain',
       'content-length': Buffer.byteLength(text),
       ...(fault === METHOD_NOT_ALLOWED ? { allow: 'GET, HEAD, POST' } : {}),
-      ...(unread || status === 503 ? { connection: 'close' } : {}),
+      ...(unread || LAST.has(fault) ? { connection: 'close' } : {}),
     });
     this.#response.end(this.#request.method === 'HEAD' ? undefined : text);
     this.#request.resume();
@@ -303,7 +347,7 @@ class Http1Exchange implements Origin {
 
   readonly #onAsked = (): void => {
     this.#parts = [];
-    const length = readQuery(this.#request.url ?? '', this.#hub.path);
+    const length = readQuery(this.#url, this.#hub.path);
     if (typeof length === 'number') this.#handOver(queryRoom, length);
     else this.refuse(length);
   };

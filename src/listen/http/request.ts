@@ -31,6 +31,17 @@ const MESSAGE_TOO_SHORT = fault(400, 'A DNS message has at least 12 octets.');
 const NO_QUERY = fault(400, 'QR is set: this message is a response, not a query.');
 export const MESSAGE_TOO_LONG = fault(413, 'A DNS message has at most 65535 octets.');
 const MEDIA_TYPE_WRONG = fault(415, 'The body must be of type application/dns-message.');
+/** Of HTTP/1 only. */
+export const VERSION_UNKNOWN = fault(505, 'This version of HTTP is not known here. Use HTTP/1.1 or HTTP/2.');
+export const CODING_UNKNOWN = fault(
+  501,
+  'This Transfer-Encoding is not known. Send the body as it is, or chunked.',
+);
+export const HOST_TWICE = fault(400, 'There is more than one Host field. Send one.');
+export const MALFORMED_BODY = fault(
+  400,
+  'The body is not what HTTP/1.1 calls chunked (RFC 9112 section 7.1).',
+);
 export const BUSY = fault(503, 'Too many queries are in flight. Try again soon.');
 
 /** Methods of RFC 9110 and PATCH: known, but not for this. */
