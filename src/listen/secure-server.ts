@@ -89,7 +89,9 @@ function contextOptions(options: SecureOptions, certificate: Certificate): TlsOp
   };
 }
 
-const keyOf = (socket: Socket): string => `${socket.remotePort} ${socket.remoteAddress}`;
+/** With our own address, too: behind one address translator a port is used again for each address that it goes to. */
+const keyOf = ({ remotePort, remoteAddress, localAddress }: Socket): string =>
+  `${remotePort} ${remoteAddress} ${localAddress}`;
 
 function commonName(socket: TLSSocket): string {
   const name = socket.getPeerCertificate().subject?.CN;

@@ -205,6 +205,25 @@ describe('a DoT listener (RFC 7858)', () => {
     expect(path.limits.connections).toBe(0);
   });
 
+  test('tells clients of one address and port apart by the address they came to', async () => {
+    const listener = await open({ ...echo({ handshakeMs: 300 }), address: '0.0.0.0' });
+    const probe = dial(listener);
+    await once(probe, 'secureConnect');
+    const { localPort } = probe;
+    probe.destroy();
+    await until('it to be gone', () => listener.connections() === 0);
+    const two = await Promise.all(
+      ['127.0.0.2', '127.0.0.3'].map((host) =>
+        client(listener, { host, localAddress: '127.0.0.9', localPort } as ConnectionOptions),
+      ),
+    );
+    // Longer than a handshake may last, and than deadlines are looked at.
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    for (const one of two) one.send(query(1));
+    for (const one of two) expect(idsOf(await one.gets(1))).toEqual([1]);
+    expect(listener.counters.open).toBe(2);
+  });
+
   test('bounds the handshakes of a second, so that a flood of them leaves time for answers', async () => {
     const listener = await open(echo({ handshakesPerSecond: 12 }));
     const a = await client(listener);
