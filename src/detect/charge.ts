@@ -22,5 +22,6 @@ export const newCharge = (): Charge => ({
   sharedBits: 0,
   isSharedForm: false,
   zoneClients: 0,
+  isHome: false,
   shape: 0,
 });

@@ -5,7 +5,7 @@
  *
  *    nothing new     the whole name was asked before: 0
  *    known word      the logarithm of how rare it is among the words the zone has shown
- *    common word     the logarithm of how many common words there are
+ *    common word     the same where the zone has shown it, at most the logarithm of how many common words there are
  *    new word        what the character model asks for it, at most what its alphabet can hold (hex 4 bits an octet, …)
  *
  * That is the price list of an adaptive coder, so `bits` bounds from above what the name can carry to someone who knows
@@ -165,14 +165,11 @@ export class Content {
       // One client in sixteen is taken for the first: it is charged a repeat where it would have been given something back.
       this.isRepeat = first === (client & 15) || this.#seen.has(this.#nameA ^ client, this.#nameB, day);
       this.isShared = !this.isRepeat;
+      if (this.isShared) this.isSearch = this.#endsLikeDomain(question, labels);
       return;
     }
     this.isNewName = true;
-    // A resolver's search list puts a zone behind names that are asked by themselves too.
-    const last = name[labelAt[labels - 1] + 1];
-    const endsLikeDomain = labels >= 2 && labels < question.labelCount && last >= 97 && last <= 122;
-    this.isSearch =
-      endsLikeDomain && this.#standingOf(hashLabel(question.seed, name, labelAt[labels - 1])) === 'suffix';
+    this.isSearch = this.#endsLikeDomain(question, labels);
     const own = this.isSearch ? this.#popularAt(question, labels) : labels;
     if (own < labels) {
       this.bits += POPULAR_BITS;
@@ -187,6 +184,15 @@ export class Content {
       this.bits *= this.#isKnownBySelf(question, labels, below, day) ? KNOWN_SEARCH_SHARE : SEARCH_SHARE;
     // How many labels there are, and where words end, is a choice too.
     this.bits += labels;
+  }
+
+  /** A resolver's search list puts a zone behind names that are asked by themselves too. */
+  #endsLikeDomain({ name, labelAt, labelCount, seed }: Question, labels: number): boolean {
+    if (labels < 2 || labels >= labelCount) return false;
+    const first = name[labelAt[labels - 1] + 1];
+    return (
+      first >= 97 && first <= 122 && this.#standingOf(hashLabel(seed, name, labelAt[labels - 1])) === 'suffix'
+    );
   }
 
   /** The same without a look at words or history, where the owner of the zone is trusted with whatever it is told. */
@@ -334,16 +340,17 @@ export class Content {
     cost += TRIGRAM_COSTS[(a * SYMBOL_COUNT + b) * SYMBOL_COUNT];
     if (length > this.longest) this.longest = length;
     const word = spread(hash);
-    if (this.#isCommon(word)) {
-      this.bits += COMMON_TOKEN_BITS;
-      return;
-    }
+    const isCommon = this.#isCommon(word);
     const count = this.#seen.find(spread(word ^ this.#zone), Math.imul(word, 0x85ebca6b) ^ this.#zone, day);
     if (this.#wordCount < WORDS_MAX) this.#words[this.#wordCount++] = word;
     if (count >= 0) {
       const bits = Math.max(1, log2(zoneWords) - count) + 0.5;
-      this.bits += bits;
-      this.payload += bits * (this.isSearch ? SEARCH_LANGUAGE_SHARE : LANGUAGE_SHARE);
+      this.bits += isCommon ? Math.min(bits, COMMON_TOKEN_BITS) : bits;
+      if (!isCommon) this.payload += bits * (this.isSearch ? SEARCH_LANGUAGE_SHARE : LANGUAGE_SHARE);
+      return;
+    }
+    if (isCommon) {
+      this.bits += COMMON_TOKEN_BITS;
       return;
     }
     this.newWords++;

@@ -109,6 +109,8 @@ export interface Charge {
   isSharedForm: boolean;
   /** Estimate of how many clients ask the zone. */
   zoneClients: number;
+  /** Several clients take the zone for their own network's: it is their directory's, or stands in their search list. */
+  isHome: boolean;
   /** Form of the name: equal for names whose labels have equal class and length. */
   shape: number;
 }

@@ -13,7 +13,7 @@ import { Content } from './content.ts';
 import type { Alarm, AlarmRule, Block, Charge, Profile, Scope, Standing, Verdict } from './contract.ts';
 import { Destinations } from './destinations.ts';
 import { countedSentence, leftSentence, standingSentence } from './evidence.ts';
-import { bitsShare, dataShare, formOf } from './forms.ts';
+import { bitsShare, dataShare, formOf, isHomeForm } from './forms.ts';
 import {
   asBlock,
   Blocks,
@@ -159,11 +159,14 @@ export class FastPath {
     const content = this.#content;
     const kind = this.#zones.service?.service.kind;
     if (kind === 'reputation' || kind === 'blocklist') content.skim(question, this.#zoneLabel);
-    else content.read(question, this.#zoneLabel, charge.zoneA, zones[zone + ZONE.WORDS], charge.clientA, day);
+    else {
+      const words = this.#zoneRows.wordsOf(zone);
+      content.read(question, this.#zoneLabel, charge.zoneA, words, charge.clientA, day);
+    }
     if (this.#zoneRows.noteClient(zone, charge.clientA, now)) {
       charge.isNewZone = true;
       // The owner's own label is the first of the zone: random where an algorithm made the domain.
-      content.weighLabel(question.name, question.labelAt[this.#zoneLabel]);
+      content.weighLabel(question.name, this.#zoneAt(question));
       charge.generatedBits = content.labelBits;
     }
     this.#zoneRows.judge(zone, now, profile, this.#zones, this.#zoneLabel, content.shape, charge);
@@ -180,6 +183,7 @@ export class FastPath {
     charge.form = form;
     const share = dataShare(form, question, content);
     charge.bits *= bitsShare(form, charge.standing);
+    if (isHomeForm(form, question)) this.#zoneRows.noteHome(zone, charge.clientA);
 
     if (isUnknown(charge.standing) && content.bits >= 16 && form === 'plain') {
       const row = this.#clients.find(charge.clientA, charge.clientB);
@@ -190,7 +194,8 @@ export class FastPath {
     const levels = this.#pairs.floats;
     // A clock that was set back drains nothing.
     const elapsed = Math.max(0, now - pairs[pair + LAST]);
-    const burstLimit = LIMITS.burst * loudTrust;
+    // A morning in the own network is full of names: one of them may say no more than others, but there may be more.
+    const burstLimit = LIMITS.burst * (charge.isHome ? Math.max(loudTrust, TRUST.home) : loudTrust);
     // Drained here and not by a function: where one is not inlined, the engine boxes what it returns.
     let level = levels[pair + PAIR.BURST];
     if (level > 0) level = Math.max(0, level - (elapsed * burstLimit) / HOUR);
@@ -212,7 +217,7 @@ export class FastPath {
     pairs[pair + PAIR.LEFT] = leftAfter(pairs[pair + PAIR.LEFT], content.octets);
     if (content.isNewName || content.isShared) {
       if (content.isShared) charge.sharedBits = content.octets * SHARED_BITS;
-      zones[zone + ZONE.WORDS] += content.learn(day);
+      this.#zoneRows.noteWords(zone, content.learn(day));
       this.#zoneRows.noteForm(zone, content.shape, charge.clientA);
     }
     zones[zone + LAST] = now;
@@ -267,10 +272,7 @@ export class FastPath {
 
   /** Presentation form of the zone that the last `check` or `observe` of this question held to account. */
   zoneText(question: Question): string {
-    return this.#nameText(
-      question.name,
-      question.labelAt[Math.min(question.labelCount, Math.max(0, this.#zoneLabel))],
-    );
+    return this.#nameText(question.name, this.#zoneAt(question));
   }
 
   /** Makes a verdict of the slow view hold. Alerts change nothing here. */
@@ -322,7 +324,7 @@ export class FastPath {
     const zones = this.#zones;
     // Tenants' names are made by algorithms of their landlords, and popular domains are known to everybody.
     if (zones.service !== null || zones.isShared || zones.isPopular) return 0;
-    this.#content.weighLabel(question.name, question.labelAt[Math.max(0, this.#zoneLabel)]);
+    this.#content.weighLabel(question.name, this.#zoneAt(question));
     return this.#content.labelBits;
   }
 
@@ -353,6 +355,12 @@ export class FastPath {
       zoneA: zoneKeyA(zone.suffixHash[0]),
       zoneB: zoneKeyB(zone.suffixHash[0]),
     };
+  }
+
+  /** Where the zone stands in the name. */
+  #zoneAt(question: Question): number {
+    const label = this.#zoneLabel;
+    return label >= question.labelCount ? question.length - 1 : question.labelAt[Math.max(0, label)];
   }
 
   /** Finds zone and keys. `#zoneLabel` is the number of labels below the zone; −1 when nobody is held to account. */
@@ -400,7 +408,7 @@ export class FastPath {
     this.charge.denied = true;
     const until = asBlock(now + this.#blockSeconds);
     const pairs = this.#pairs.ints;
-    const zone = this.#nameText(question.name, question.labelAt[Math.max(0, this.#zoneLabel)]);
+    const zone = this.#nameText(question.name, this.#zoneAt(question));
     const alarm: Alarm = {
       rule,
       scope: 'client+domain',
@@ -432,7 +440,7 @@ export class FastPath {
     const known = this.#alarms.find(scope, this.charge);
     if (known !== undefined) return known;
     const question = this.#question;
-    const zone = this.#nameText(question.name, question.labelAt[Math.max(0, this.#zoneLabel)]);
+    const zone = this.#nameText(question.name, this.#zoneAt(question));
     const alarm: Alarm = {
       rule: scope === 'domain' ? 'domain' : scope === 'client' ? 'client' : 'burst',
       scope,

@@ -6,10 +6,14 @@ import type { Question } from '../wire/index.ts';
 import type { Content } from './content.ts';
 import type { Form, Standing } from './contract.ts';
 
-/** Browsers' probes in the budget of an hour. */
+/** Browsers' probes in an established zone. */
 export const PROBE_SHARE = 0.5;
-/** GUIDs of an Active Directory: a controller asks all of its partners' within minutes. */
-const DIRECTORY_SHARE = 0.2;
+/** The same in the budget of an hour: three are asked at each start, and whenever the network changes. */
+const PROBE_LOUD_SHARE = 0.4;
+/** GUIDs of an Active Directory: a controller asks all of its partners' within minutes, and they are no more than these. */
+const DIRECTORY_SHARE = 0.35;
+/** The same in the budgets of one name and of an hour. */
+const DIRECTORY_LOUD_SHARE = 0.2;
 /** Addresses in SPF macros. */
 const SPF_SHARE = 0.4;
 
@@ -41,9 +45,9 @@ export function dataShare(form: Form, question: Question, content: Content): num
     case 'spf':
       return SPF_SHARE;
     case 'directory':
-      return DIRECTORY_SHARE;
+      return DIRECTORY_LOUD_SHARE;
     case 'probe':
-      return PROBE_SHARE;
+      return PROBE_LOUD_SHARE;
     case 'underscore':
       if (content.labels < 2) return 1;
       return isLabel(question.name, question.labelAt[1], DOMAIN_KEY) ? 0.5 : 1;
@@ -52,6 +56,10 @@ export function dataShare(form: Form, question: Question, content: Content): num
       return 1;
   }
 }
+
+/** What clients ask of the zone they belong to: their directory, their proxy, whatever stands before their search list. */
+export const isHomeForm = (form: Form, { name }: Question): boolean =>
+  form === 'directory' || form === 'search' || isLabel(name, 0, WPAD);
 
 export const UNDERSCORE = 95;
 
@@ -68,6 +76,7 @@ function isSpfMacro(question: Question): boolean {
 }
 
 const DOMAIN_KEY = Buffer.from('\x0a_domainkey', 'latin1');
+const WPAD = Buffer.from('\x04wpad', 'latin1');
 const MSDCS = Buffer.from('\x06_msdcs', 'latin1');
 function isLabel(name: Uint8Array, at: number, label: Uint8Array): boolean {
   for (let i = 0; i < label.length; i++) if (name[at + i] !== label[i]) return false;

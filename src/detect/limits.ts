@@ -24,7 +24,7 @@ export const LIMITS = {
   /** The same where the names are probes of browsers, which weigh half: about fifteen. */
   probePerClient: 400,
   /** Bits of a day and of 30 days that one client spreads over unknown zones, beyond what each has free. */
-  client: 1600,
+  client: 2400,
   clientMonth: 10_000,
   /** On top of it, for each unknown zone the client asked within 30 days: forwarders speak for many. */
   clientPerZone: 6,
@@ -46,6 +46,8 @@ export const TRUST = {
   tenant: 4,
   /** Names of one form asked by several clients, in the budget of an hour. */
   sharedForm: 3,
+  /** Names of the own network, in the budgets of an hour, a day and 30 days of each client. */
+  home: 3,
 } as const;
 
 /** Data-like bits weigh more when they follow within RAPID_SECONDS, and in types that bring free text back. */
@@ -67,6 +69,8 @@ export const MONTH = 30 * DAY;
 export const ESTABLISHED_SECONDS = DAY / 2;
 export const ESTABLISHED_CLIENTS = 3;
 export const FORM_CLIENTS = 4;
+/** A zone is the network's own when so many clients ask it for their directory, or through their search list. */
+export const HOME_CLIENTS = 3;
 
 /** How long a block holds unless it is released by hand. The budgets stay as they are: what goes on is blocked again. */
 export const BLOCK_SECONDS = DAY;

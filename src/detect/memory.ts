@@ -42,7 +42,8 @@ export const CLIENT_COLUMNS = 3;
 
 /**
  * Columns of a pair. `BURST` is the ledger's weight. An even `BLOCKED` is a block, an odd one a hold (see `order.ts`).
- * `LEFT` is queries (12 bits) and octets (20 bits) that left, for evidence.
+ * `LEFT` is queries (12 bits) and octets (20 bits) that left, for evidence. `WORDS` of a zone counts words (24 bits) and marks
+ * clients that take it for their own (8 bits).
  */
 export const PAIR = { BURST: WEIGHT, DOWN: OWN, BLOCKED: 3, LEFT: 4 } as const;
 export const ZONE = {
@@ -57,6 +58,7 @@ export const ZONE = {
 } as const;
 export const CLIENT = { BLOCKED: OWN } as const;
 
+export const ZONE_WORDS_MAX = 0xff_ffff;
 export const LEFT_QUERIES_MAX = 0xfff;
 export const LEFT_OCTETS_MAX = 0xf_ffff;
 

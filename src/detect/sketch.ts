@@ -12,7 +12,8 @@ export function mark(columns: Int32Array, at: number, client: number): void {
   columns[at + (bit >>> 5)] |= 1 << (bit & 31);
 }
 
-function count32(value: number): number {
+/** Bits that are set. */
+export function count32(value: number): number {
   let v = value - ((value >>> 1) & 0x55555555);
   v = (v & 0x33333333) + ((v >>> 2) & 0x33333333);
   return Math.imul((v + (v >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;

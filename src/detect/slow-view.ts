@@ -12,7 +12,7 @@
 import type { Action, AlarmRule, Block, Charge, Scope, Verdict } from './contract.ts';
 import { PROBE_SHARE } from './forms.ts';
 import { drained, LAST, Ledger, OWN, WEIGHT } from './ledger.ts';
-import { BLOCK_SECONDS, DAY, LIMITS, MONTH, ORDER_BLOCK } from './limits.ts';
+import { BLOCK_SECONDS, DAY, LIMITS, MONTH, ORDER_BLOCK, TRUST } from './limits.ts';
 import { Order } from './order.ts';
 
 export interface SlowViewOptions {
@@ -133,8 +133,10 @@ export class SlowView {
   #notePair(charge: Charge, zone: string, now: number): Verdict | null {
     const { ints, floats } = this.#pairs;
     const row = this.#pairs.open(charge.clientA ^ charge.zoneA, charge.clientB ^ charge.zoneB, now);
-    const dayLimit = LIMITS.day * charge.trust;
-    const monthLimit = LIMITS.month * charge.trust;
+    // What a zone is told by all clients has no such multiple, so a sender who makes a zone look like home gains a day.
+    const trust = charge.isHome ? Math.max(charge.trust, TRUST.home) : charge.trust;
+    const dayLimit = LIMITS.day * trust;
+    const monthLimit = LIMITS.month * trust;
     const elapsed = now - ints[row + LAST];
     if (ints[row + PAIR.FIRST] === 0) ints[row + PAIR.FIRST] = now;
     const day = drained(floats[row + PAIR.DAY], elapsed, dayLimit, DAY) + charge.bits;

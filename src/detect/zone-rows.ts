@@ -1,10 +1,10 @@
 /** The rows of zones: who asks them since when, what form their names have, and how much a zone is trusted for it. */
 import type { Charge, Profile } from './contract.ts';
 import { Ledger, WEIGHT } from './ledger.ts';
-import { ESTABLISHED_CLIENTS, ESTABLISHED_SECONDS, FORM_CLIENTS, TRUST } from './limits.ts';
-import { ZONE, ZONE_COLUMNS } from './memory.ts';
+import { ESTABLISHED_CLIENTS, ESTABLISHED_SECONDS, FORM_CLIENTS, HOME_CLIENTS, TRUST } from './limits.ts';
+import { ZONE, ZONE_COLUMNS, ZONE_WORDS_MAX } from './memory.ts';
 import { SERVICE_BUDGETS, SLOW_BUDGETS } from './profiles/services.ts';
-import { estimate, mark } from './sketch.ts';
+import { count32, estimate, mark } from './sketch.ts';
 import type { Zones } from './zones.ts';
 
 /** Weight of a row for each client that asks the zone, so that what many ask is not given up for what one asks. */
@@ -39,6 +39,30 @@ export class ZoneRows extends Ledger {
       ints[row + ZONE.FORM_CLIENTS_HIGH] = 0;
     }
     mark(ints, row + ZONE.FORM_CLIENTS_LOW, client);
+  }
+
+  /** Words that the names of the zone have shown. */
+  wordsOf(row: number): number {
+    return this.ints[row + ZONE.WORDS] & ZONE_WORDS_MAX;
+  }
+
+  noteWords(row: number, words: number): void {
+    const { ints } = this;
+    ints[row + ZONE.WORDS] =
+      (ints[row + ZONE.WORDS] & ~ZONE_WORDS_MAX) | Math.min(ZONE_WORDS_MAX, this.wordsOf(row) + words);
+  }
+
+  /** Takes in that this client asks the zone for its directory, or has it in its search list. */
+  noteHome(row: number, client: number): void {
+    this.ints[row + ZONE.WORDS] |= 1 << (24 + (client & 7));
+  }
+
+  /**
+   * Whether clients take the zone for the own network's. Two in one of the eight places count as one, so it may take
+   * more of them than HOME_CLIENTS, never less.
+   */
+  #isHome(row: number): boolean {
+    return count32(this.ints[row + ZONE.WORDS] >>> 24) >= HOME_CLIENTS;
   }
 
   /**
@@ -86,6 +110,10 @@ export class ZoneRows extends Ledger {
       trust = Math.min(trust, TRUST.stranger) * TRUST.strict;
       loud = trust;
     } else if (known === null && charge.isSharedForm) loud *= TRUST.sharedForm;
+    charge.isHome =
+      (charge.standing === 'stranger' || charge.standing === 'established') &&
+      profile !== 'strict' &&
+      this.#isHome(row);
     charge.zoneClients = clients;
     charge.trust = trust;
     this.loudTrust = loud;

@@ -91,6 +91,7 @@ export class Zones {
     let shared = false;
     let wildcard = 0;
     let listEnded = false;
+    let isNoTopLevel = false;
     let serviceIndex = 0;
     let serviceLabels = 0;
     let popularLabels = 0;
@@ -114,6 +115,7 @@ export class Zones {
           if ((value & 63) === 0) listEnded = true;
         }
       }
+      if (value === 0 && depth === 1) isNoTopLevel = hasLetterAndDigit(question, label);
       if ((value & POPULAR) !== 0) popularLabels = depth;
       if (value >= 256) {
         serviceIndex = value >> 8;
@@ -122,8 +124,10 @@ export class Zones {
       // Every suffix of what stands in the table stands there too.
       if (value === 0) break;
     }
+    // No top-level domain has a digit, but for A-labels, all of which the list has. Such a name is told to the root.
+    if (isNoTopLevel) suffix = -1;
     this.labels = labels;
-    this.suffixLabels = suffix;
+    this.suffixLabels = Math.max(0, suffix);
     this.isShared = shared;
     this.zoneLabels = Math.min(labels, suffix + 1);
     this.isPopular = popularLabels > 0 && popularLabels === this.zoneLabels && !shared;
@@ -139,4 +143,16 @@ export class Zones {
       }
     }
   }
+}
+
+function hasLetterAndDigit({ name, labelAt }: Question, label: number): boolean {
+  const at = labelAt[label];
+  let letters = 0;
+  let digits = 0;
+  for (let i = at + 1; i <= at + name[at]; i++) {
+    if (name[i] >= 48 && name[i] <= 57) digits++;
+    else if (name[i] >= 97 && name[i] <= 122) letters++;
+    else if (name[i] === 45) return false;
+  }
+  return letters > 0 && digits > 0;
 }

@@ -188,6 +188,85 @@ describe('profiles', () => {
   });
 });
 
+const LETTERS = 'abcdefghijklmnopqrstuvwxyz';
+
+describe('the own network', () => {
+  /** Probes of one client until the first alarm, after `hosts` clients have asked `signs` below the zone. */
+  const probesLeft = (hosts: number, signs: readonly string[], profile: Profile = 'default'): number => {
+    const ask = start();
+    for (let host = 1; host <= hosts; host++)
+      signs.forEach((sign, i) => {
+        expect(ask(`${sign}.corp.example`, host * 10 + i, { host, type: 33 })).toBeNull();
+      });
+    const names = Array.from({ length: 60 }, (_, i) => `${noise(i + 1, 11, LETTERS)}.corp.example`);
+    const at = names.findIndex((name, i) => ask(name, 600 + i * 20, { host: 1, profile }) !== null);
+    return at < 0 ? names.length : at;
+  };
+  const DIRECTORY = ['_ldap._tcp.dc._msdcs', '_kerberos._tcp.dc._msdcs'];
+
+  test.each([
+    { name: 'directory', signs: DIRECTORY },
+    { name: 'search list', signs: ['www.example.com', 'mail.example.org'] },
+    { name: 'proxy', signs: ['wpad'] },
+  ])('has three times the budget of an hour where many clients ask it for their $name', ({ signs }) => {
+    const stranger = probesLeft(0, []);
+    expect(probesLeft(12, signs)).toBeGreaterThan(2.5 * stranger);
+  });
+
+  test.each([
+    { name: 'what one client asks', hosts: 1, signs: DIRECTORY, profile: 'default' },
+    { name: 'what two clients ask', hosts: 2, signs: DIRECTORY, profile: 'default' },
+    { name: 'ordinary hosts', hosts: 12, signs: ['www', 'api'], profile: 'default' },
+    { name: 'the strict profile', hosts: 12, signs: DIRECTORY, profile: 'strict' },
+  ] as const)('is not made by $name', ({ hosts, signs, profile }) => {
+    expect(probesLeft(hosts, signs, profile)).toBeLessThan(1.5 * probesLeft(0, []));
+  });
+
+  test('has no more than others in one name', () => {
+    const ask = start();
+    for (let host = 1; host <= 12; host++) ask('_ldap._tcp.dc._msdcs.corp.example', host, { host, type: 33 });
+    expect(ask(`${noise(1, 50, BASE32)}.corp.example`, 60)?.rule).toBe('name');
+  });
+});
+
+describe('names below no top-level domain', () => {
+  test.each([
+    {
+      name: 'are one zone, the root',
+      tld: (i: number) => noise(i, 40, HEX).replace(/^\d/, 'a'),
+      isOne: true,
+    },
+    { name: 'are a zone each where they read like one', tld: () => 'ourcompany', isOne: false },
+  ])('$name', ({ tld, isOne }) => {
+    const ask = start();
+    const zones = new Set<string>();
+    for (let i = 1; i <= 12; i++) {
+      const alarm = ask(`x${i}.${tld(i)}`, i * 60);
+      if (alarm !== null) zones.add(alarm.zone);
+    }
+    expect([...zones]).toEqual(isOne ? ['.'] : []);
+  });
+});
+
+describe('words that are common everywhere', () => {
+  test('cost no more than what the zone has shown', () => {
+    const detector = createFastPath({ seed: SEED });
+    const question = new Question(SEED);
+    const costs: number[] = [];
+    for (let i = 0; i < 64; i++) {
+      detector.check(
+        question.set(nameOctets(`web-${i % 8}.db-${i >> 3}.shop.example`), 1),
+        CLIENT,
+        4,
+        START,
+        'default',
+      );
+      costs.push(detector.charge.bits);
+    }
+    expect(costs[63]).toBeLessThan(costs[0] * 0.7);
+  });
+});
+
 describe('known services', () => {
   test.each([
     // The shape is what is known, not the suffix.

@@ -109,7 +109,7 @@ describe('the slow view', () => {
 
   test('does not forget over a restart', () => {
     const day = (from: number): Sent[] =>
-      Array.from({ length: 10 }, (_, i) => ({
+      Array.from({ length: 18 }, (_, i) => ({
         atMs: START + from * DAY + i * 30 * MINUTE,
         host: 1,
         name: `${noise(26)}.drip.example`,

@@ -66,6 +66,8 @@ describe('Zones', () => {
     ['4.3.168.192.in-addr.arpa', 'local', 4],
     ['kubernetes.default.svc.cluster.local', 'local', 2],
     ['d111111abcdef8.cloudfront.net', 'tenant', 3],
+    ['backups.0123456789abcdef0123456789abcdef.r2.cloudflarestorage.com', 'delivery', 3],
+    ['c-192-0-2-1.hsd1.ca.comcast.net', 'operator', 2],
   ])('knows %s as %s', (name, kind, zoneLabels) => {
     const known = new Zones(SEED);
     known.read(question.set(nameOctets(name), 1));
@@ -76,6 +78,7 @@ describe('Zones', () => {
   test.each([
     // What a tenant has below its own name is the tenant's, whatever the suffix is known for.
     'payload.d111111abcdef8.cloudfront.net',
+    'payload.backups.0123456789abcdef0123456789abcdef.r2.cloudflarestorage.com',
     // A reverse zone is known for addresses, not for other labels below a rented prefix.
     'payload.2.1.in-addr.arpa',
   ])('knows no service in %s', (name) => {

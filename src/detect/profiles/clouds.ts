@@ -219,6 +219,12 @@ export const CLOUDS: readonly Service[] = [
     'azuredatabricks.net',
   ),
 
+  of(
+    'delivery',
+    'Cloudflare R2: the account, which Cloudflare numbers, and a bucket',
+    'x:32',
+    'n:3-63 x:32',
+  )('r2.cloudflarestorage.com'),
   of('delivery', 'GitHub codespaces: names and ports that GitHub gives', 'n:1-63')('app.github.dev'),
 
   // Names that a shared suffix assigns to its tenants; what stands below a tenant's name is the tenant's and not in the shape.
