@@ -119,7 +119,8 @@ async function* startingWith(first: Buffer, rest: AsyncIterator<Buffer>): AsyncG
   for (let piece = await rest.next(); piece.done !== true; piece = await rest.next()) yield piece.value;
 }
 
-function noteFault(counters: ReadCounters, text: string): void {
+/** Counts what could not be read; the first few are kept in words. */
+export function noteFault(counters: ReadCounters, text: string): void {
   counters.faults++;
   if (counters.samples.length < SAMPLES_MAX) counters.samples.push(text);
 }

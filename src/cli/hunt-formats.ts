@@ -86,7 +86,7 @@ function columnReader(file: string): LineReader {
       name,
       type: typeOfColumn(field('type')),
       rcode: rcodeOf(field('rcode')),
-      octets: Number(field('octets') ?? 0) || 0,
+      octets: Math.max(0, Number(field('octets') ?? 0) || 0),
       distinctAnswers: 1,
       line: number,
       file,
@@ -95,8 +95,12 @@ function columnReader(file: string): LineReader {
 }
 
 function typeOfColumn(text: string | undefined): number {
-  if (text !== undefined && text !== '' && text !== '-' && !/^\d+$/.test(text) && typeOf(text) === undefined)
-    throw new FormatError(`"${text.slice(0, 30)}" is no query type; expected a number, or a name as TXT`);
+  const isNone = text === undefined || text === '' || text === '-';
+  const isKnown = isNone || (/^\d+$/.test(text) ? Number(text) <= 0xffff : typeOf(text) !== undefined);
+  if (!isKnown)
+    throw new FormatError(
+      `"${text.slice(0, 30)}" is no query type; expected a number up to 65535, or a name as TXT`,
+    );
   return typeOfText(text);
 }
 

@@ -14,6 +14,7 @@ import {
 } from '../detect/index.ts';
 import { NameError, nameOctets, Question } from '../wire/index.ts';
 import type { HuntRecord } from './hunt-records.ts';
+import { Answered, type Key, Pairs } from './hunt-tables.ts';
 
 /** What a policy says of a question, when the caller has one; without it every name is allowed. */
 export type Judge = (
@@ -52,19 +53,13 @@ export interface HuntOptions {
   readonly judge?: Judge;
   readonly onVerdict: (verdict: HuntVerdict) => void;
   readonly onDenial?: (record: HuntRecord, by: 'policy' | 'detector') => void;
-}
-
-interface Pair {
-  firstMs: number;
-  queries: number;
-  octets: number;
-  flagged: boolean;
+  /** Told of each name that no resolver would take up, and what is wrong with it. */
+  readonly onUnreadable?: (record: HuntRecord, fault: string) => void;
 }
 
 const CACHE_MS = 60_000;
 /** How old an answer may be that a running resolver gives where questions are held. */
 const HOLD_MS = HOLD_SECONDS_MAX * 1000;
-const CACHE_MAX = 500_000;
 const SEED = 0x53414c59;
 
 export class HuntSession {
@@ -81,8 +76,12 @@ export class HuntSession {
   readonly #slow: SlowView;
   readonly #question = new Question(SEED);
   readonly #client = new Uint8Array(16);
-  readonly #pairs = new Map<string, Pair>();
-  readonly #answered = new Map<string, number>();
+  readonly #pairs = new Pairs();
+  readonly #answered = new Answered();
+  /** The question at hand, and its client and zone. */
+  readonly #asked: Key = { a: 0, b: 0 };
+  readonly #pair: Key = { a: 0, b: 0 };
+  readonly #zone = (): string => this.#fast.zoneText(this.#question);
 
   constructor(options: HuntOptions) {
     this.#options = options;
@@ -91,16 +90,17 @@ export class HuntSession {
   }
 
   get pairs(): number {
-    return this.#pairs.size;
+    return this.#pairs.count;
   }
 
   /** Records must come in order of time. */
   feed(record: HuntRecord): void {
     const name = octetsOf(record.name);
-    if (name === null) {
+    if (typeof name === 'string') {
       // No resolver takes such a name up, so it is neither forwarded nor a matter for the detector.
       this.queries++;
       this.unreadable++;
+      this.#options.onUnreadable?.(record, name);
       return;
     }
     const question = this.#question.set(name, record.type);
@@ -116,34 +116,29 @@ export class HuntSession {
       return;
     }
     // As in the query path: what a cache answers is not checked, for nothing leaves.
-    if (this.#isCached(record, CACHE_MS)) return;
-    if (
-      this.#isCached(record, HOLD_MS) &&
-      this.#fast.holds(question, this.#client, length, record.atMs) &&
-      profile !== 'off'
-    ) {
+    this.#readKey();
+    const age = record.atMs - this.#answered.find(this.#asked);
+    if (age < CACHE_MS) return;
+    if (age < HOLD_MS && this.#fast.holds(question, this.#client, length, record.atMs) && profile !== 'off') {
       this.heldQueries++;
       return;
     }
     const alarm = this.#fast.check(question, this.#client, length, record.atMs, profile);
-    const domain = this.#fast.zoneText(question);
-    const pair = this.#pairOf(record, domain);
+    const pair = this.#pairOf(record, length);
     if (alarm !== null) {
-      this.#flag(record, domain, pair, alarm);
+      this.#flag(record, pair, alarm);
       this.#deny(record, 'detector');
       return;
     }
-    this.#cache(record);
+    this.#answered.note(this.#asked, record.atMs);
     this.forwardedQueries++;
     const { charge } = this.#fast;
-    pair.queries++;
-    pair.octets += charge.octets;
-    const verdict = this.#slow.note(charge, domain);
+    this.#pairs.noteLeft(pair, charge.octets);
+    const verdict = this.#slow.note(charge, this.#zone);
     if (verdict !== null) {
-      this.#fast.apply(verdict, domain);
-      if (verdict.action === 'block') {
-        this.#flag(record, domain, pair, { ...verdict, zone: domain });
-      }
+      const zone = this.#zone();
+      this.#fast.apply(verdict, zone);
+      if (verdict.action === 'block') this.#flag(record, pair, { ...verdict, zone });
     }
     this.#observe(record, length);
   }
@@ -160,23 +155,27 @@ export class HuntSession {
       record.octets,
       record.distinctAnswers,
     );
-    if (alarm !== null) this.#flag(record, alarm.zone, this.#pairOf(record, alarm.zone), alarm);
+    if (alarm !== null) this.#flag(record, this.#pairOf(record, length), alarm);
   }
 
-  #pairOf(record: HuntRecord, domain: string): Pair {
-    const key = `${record.client} ${domain}`;
-    let pair = this.#pairs.get(key);
-    if (pair === undefined) {
-      pair = { firstMs: record.atMs, queries: 0, octets: 0, flagged: false };
-      this.#pairs.set(key, pair);
+  /** Of the zone that the last check or observation held to account. An IPv6 client counts with all of its octets here. */
+  #pairOf(record: HuntRecord, clientLength: number): number {
+    const { zoneA, zoneB } = this.#fast.charge;
+    let a = zoneA;
+    let b = zoneB;
+    for (let i = 0; i < clientLength; i++) {
+      a = Math.imul(a ^ this.#client[i], 0x01000193) ^ (a >>> 13);
+      b = Math.imul(b ^ this.#client[i], 0x85ebca6b) ^ (b >>> 15);
     }
-    return pair;
+    this.#pair.a = a;
+    this.#pair.b = b;
+    return this.#pairs.open(this.#pair, record.atMs);
   }
 
-  #flag(record: HuntRecord, domain: string, pair: Pair, alarm: Alarm): void {
-    if (pair.flagged) return;
-    pair.flagged = true;
+  #flag(record: HuntRecord, pair: number, alarm: Alarm): void {
+    if (!this.#pairs.flag(pair)) return;
     this.flaggedPairs++;
+    const domain = this.#zone();
     this.#options.onVerdict({
       type: 'verdict',
       client: record.client,
@@ -188,10 +187,10 @@ export class HuntSession {
       score: Math.round(alarm.scoreBits * 10) / 10,
       rule: alarm.rule,
       scope: alarm.scope,
-      firstSeen: new Date(pair.firstMs).toISOString(),
+      firstSeen: new Date(this.#pairs.firstMs(pair)).toISOString(),
       decidedAt: new Date(record.atMs).toISOString(),
-      queriesBefore: pair.queries,
-      octetsBefore: pair.octets,
+      queriesBefore: this.#pairs.queries(pair),
+      octetsBefore: this.#pairs.octets(pair),
       evidence: alarm.evidence,
     });
   }
@@ -201,36 +200,36 @@ export class HuntSession {
     this.#options.onDenial?.(record, by);
   }
 
-  /** Whether the answer was fetched less than `ageMs` ago. */
-  #isCached(record: HuntRecord, ageMs: number): boolean {
-    const fetchedMs = this.#answered.get(cacheKey(record));
-    return fetchedMs !== undefined && fetchedMs + ageMs > record.atMs;
-  }
-
-  #cache(record: HuntRecord): void {
-    const key = cacheKey(record);
-    // Taken out first, so that the oldest stand first.
-    this.#answered.delete(key);
-    if (this.#answered.size >= CACHE_MAX) this.#answered.delete(this.#answered.keys().next().value as string);
-    this.#answered.set(key, record.atMs);
+  /** The key of name and type: the question's own hash, and a second one. */
+  #readKey(): void {
+    const { name, length, hash, type } = this.#question;
+    let b = type;
+    for (let i = 0; i < length; i++) b = Math.imul(b ^ name[i], 0x85ebca6b) ^ (b >>> 13);
+    this.#asked.a = (hash ^ (hash >>> 16) ^ Math.imul(type, 0x9e3779b1)) | 0;
+    this.#asked.b = b | 0;
   }
 }
 
-const cacheKey = (record: HuntRecord): string => `${record.type} ${record.name.toLowerCase()}`;
-
-/** The name in octets; sensors that lose octets leave empty labels behind, which are passed over. */
-function octetsOf(text: string): Uint8Array | null {
+/**
+ * The name in octets, or what is wrong with it. Sensors that lose octets leave empty labels behind, which are passed over;
+ * what JSON has written as a letter beyond Latin-1 was UTF-8.
+ */
+function octetsOf(text: string): Uint8Array | string {
   try {
-    return nameOctets(
+    const whole =
       text.includes('..') || text.startsWith('.')
         ? text.replace(/\.{2,}/g, '.').replace(/^\.(?=.)/, '')
-        : text,
+        : text;
+    return nameOctets(
+      whole.replace(BEYOND_LATIN_1, (letter) => Buffer.from(letter, 'utf8').toString('latin1')),
     );
   } catch (error) {
-    if (error instanceof NameError) return null;
+    if (error instanceof NameError) return error.message;
     throw error;
   }
 }
+
+const BEYOND_LATIN_1 = /[\u0100-\u{10ffff}]/gu;
 
 /** Writes the address to `into` and returns its length; a client that is no address is known by a hash of its text. */
 export function clientOctets(text: string, into: Uint8Array): number {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { plainText, segmentNames } from '../audit/index.ts';
 import { unsealerOf, withDecryptKey } from './audit-flags.ts';
-import { noReadCounters, type ReadCounters, recordsOf } from './hunt-files.ts';
+import { noReadCounters, noteFault, type ReadCounters, recordsOf } from './hunt-files.ts';
 import { inOrder, merged } from './hunt-order.ts';
 import { replay, replayTarget } from './hunt-replay.ts';
 import { HuntSession, type HuntVerdict, type Judge } from './hunt-session.ts';
@@ -58,7 +58,7 @@ async function hunt(files: string[], flags: Flags, dependencies: HuntDependencie
   );
   if (flags.replay !== undefined) {
     const { sent, answered, rcodes } = await replay(records, replayTarget(flags.replay), flags.speed);
-    tell(remarks(counters, 0, order.late));
+    tell(remarks(counters, order.late));
     if (sent > 0 && answered === 0) tell([`nobody answered at ${flags.replay}`]);
     process.stdout.write(`${JSON.stringify({ type: 'replay', sent, answered, rcodes })}\n`);
     if (sent === 0) process.exitCode = 1;
@@ -82,9 +82,10 @@ async function hunt(files: string[], flags: Flags, dependencies: HuntDependencie
   const session = new HuntSession({
     profile: flags.profile,
     ...(judge === undefined ? {} : { judge }),
+    onUnreadable: ({ file, line }, fault) => noteFault(counters, `${file}:${line}: ${fault}; passed over`),
     onVerdict: (verdict) => {
       bar.clear();
-      if (flags.json === true) print(verdict);
+      if (flags.json === true) print(forMachines(verdict));
       else process.stdout.write(describe(verdict));
     },
     ...(flags.json === true && flags.each === true
@@ -104,7 +105,7 @@ async function hunt(files: string[], flags: Flags, dependencies: HuntDependencie
     if ((session.queries & 0x3ff) === 0) bar.draw(counters.octets);
   }
   bar.clear();
-  tell(remarks(counters, session.unreadable, order.late));
+  tell(remarks(counters, order.late));
   const summary = {
     type: 'summary',
     queries: session.queries,
@@ -123,16 +124,16 @@ async function hunt(files: string[], flags: Flags, dependencies: HuntDependencie
   }
 }
 
+/** A verdict in the members that are documented; which rule it was stands in the evidence. */
+function forMachines({ rule, scope, ...verdict }: HuntVerdict): Omit<HuntVerdict, 'rule' | 'scope'> {
+  return { ...verdict, evidence: [...verdict.evidence, `Rule ${rule}, scope ${scope}.`] };
+}
+
 /** What the log lacked, for people: on standard error, whatever standard output is. */
-function remarks(
-  { samples, faults, redacted, captures }: ReadCounters,
-  unreadable: number,
-  late: number,
-): string[] {
+function remarks({ samples, faults, redacted, captures }: ReadCounters, late: number): string[] {
   const { fragments, cut, gaps } = captures;
   const counted: readonly (readonly [number, string])[] = [
     [faults - samples.length, 'more faults like these'],
-    [unreadable, 'names are no domain names and were passed over'],
     [redacted, 'names are redacted in the log: what their marks stand for cannot be counted'],
     [fragments, 'fragments of packets were passed over: long answers are missing, queries hardly'],
     [cut, 'packets were kept in part; capture with "tcpdump -s 0"'],

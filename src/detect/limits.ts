@@ -24,11 +24,11 @@ export const LIMITS = {
   /** The same where the names are probes of browsers, which weigh half: about fifteen. */
   probePerClient: 400,
   /** Bits of a day and of 30 days that one client spreads over unknown zones, beyond what each has free. */
-  client: 2400,
+  client: 2100,
   clientMonth: 10_000,
   /** On top of it, for each unknown zone the client asked within 30 days: forwarders speak for many. */
   clientPerZone: 6,
-  freePerZone: 120,
+  freePerZone: 100,
   freePerZoneKnownForm: 400,
 } as const;
 

@@ -37,6 +37,10 @@ export interface SlowState {
   readonly clients: Uint8Array;
 }
 
+/** The zone as text, or what writes it: hardly any query needs it. */
+export type ZoneText = string | (() => string);
+const textOf = (zone: ZoneText): string => (typeof zone === 'string' ? zone : zone());
+
 /** Probes of so many clients are the fleet's search list. */
 const PROBE_CLIENTS = 8;
 
@@ -83,8 +87,8 @@ export class SlowView {
     return tables + this.#order.memory;
   }
 
-  /** Takes in what one query that left has added; returns a verdict when a bound is broken, else null. `zone`: its text. */
-  note(charge: Charge, zone: string): Verdict | null {
+  /** Takes in what one query that left has added; returns a verdict when a bound is broken, else null. `zone`: for evidence. */
+  note(charge: Charge, zone: ZoneText): Verdict | null {
     const now = Math.floor(charge.nowMs / 1000);
     if (charge.bits <= 0) {
       if (charge.sharedBits > 0) this.#giveBack(charge);
@@ -130,7 +134,7 @@ export class SlowView {
     };
   }
 
-  #notePair(charge: Charge, zone: string, now: number): Verdict | null {
+  #notePair(charge: Charge, zone: ZoneText, now: number): Verdict | null {
     const { ints, floats } = this.#pairs;
     const row = this.#pairs.open(charge.clientA ^ charge.zoneA, charge.clientB ^ charge.zoneB, now);
     // What a zone is told by all clients has no such multiple, so a sender who makes a zone look like home gains a day.
@@ -150,7 +154,7 @@ export class SlowView {
     const score = rule === 'day' ? day : month;
     const limit = rule === 'day' ? dayLimit : monthLimit;
     return this.#decide('client+domain', rule, charge, score, limit, ints[row + PAIR.FIRST], [
-      `In ${rule === 'day' ? 'a day' : '30 days'} this client told ${zone} about ${Math.round(score)} bits in ${ints[row + PAIR.NAMES]} new names; ${Math.round(limit)} are ordinary.`,
+      `In ${rule === 'day' ? 'a day' : '30 days'} this client told ${textOf(zone)} about ${Math.round(score)} bits in ${ints[row + PAIR.NAMES]} new names; ${Math.round(limit)} are ordinary.`,
     ]);
   }
 
@@ -159,13 +163,13 @@ export class SlowView {
    * from what is kept until the level has drained, so nothing is denied to an application that asks its names without
    * end. Only what needs more fresh answers than that, such as a code book of hundreds of names, is blocked.
    */
-  #noteRepeat(charge: Charge, zone: string, now: number): Verdict | null {
+  #noteRepeat(charge: Charge, zone: ZoneText, now: number): Verdict | null {
     const order = this.#order;
     order.note(charge.clientA ^ charge.zoneA, charge.clientB ^ charge.zoneB, charge.symbol, now);
     const { level } = order;
     if (level < LIMITS.order) return null;
     const evidence = [
-      `In a day this client told ${zone} about ${Math.round(level)} bits by the choice and order of ${order.questions} questions it had asked before; ${LIMITS.order} are ordinary. Answers were kept for it longer than their TTL, and it asked for more.`,
+      `In a day this client told ${textOf(zone)} about ${Math.round(level)} bits by the choice and order of ${order.questions} questions it had asked before; ${LIMITS.order} are ordinary. Answers were kept for it longer than their TTL, and it asked for more.`,
     ];
     const bits = [level, LIMITS.order] as const;
     if (level >= LIMITS.order * ORDER_BLOCK) {
@@ -180,7 +184,7 @@ export class SlowView {
   /** `isForm`: the names have a form that several clients use; they have a day and `perClient` bits for each client. */
   #noteZone(
     charge: Charge,
-    zone: string,
+    zone: ZoneText,
     now: number,
     bits: number,
     isForm: boolean,
@@ -205,7 +209,7 @@ export class SlowView {
     const limit = isForm ? formLimit : monthLimit;
     if (score < limit) return null;
     return this.#decide('domain', isForm ? 'form' : 'domain', charge, score, limit, ints[row + ZONE.FIRST], [
-      `In ${isForm ? 'a day' : '30 days'} all clients together told ${zone} about ${Math.round(score)} bits that no two of them share, in ${ints[row + ZONE.NAMES]} new names; ${Math.round(limit)} are ordinary for a zone that about ${charge.zoneClients} clients ask.`,
+      `In ${isForm ? 'a day' : '30 days'} all clients together told ${textOf(zone)} about ${Math.round(score)} bits that no two of them share, in ${ints[row + ZONE.NAMES]} new names; ${Math.round(limit)} are ordinary for a zone that about ${charge.zoneClients} clients ask.`,
     ]);
   }
 
@@ -218,7 +222,7 @@ export class SlowView {
     floats[row + ZONE.FORM] = Math.max(0, floats[row + ZONE.FORM] - charge.sharedBits);
   }
 
-  #noteClient(charge: Charge, zone: string, now: number): Verdict | null {
+  #noteClient(charge: Charge, zone: ZoneText, now: number): Verdict | null {
     if (charge.standing === 'popular' || charge.isSharedForm) return null;
     // Each zone has a little free, or a morning of ordinary browsing would look like one transfer. What strangers share
     // has nothing free: names there cost a sender nothing.
@@ -262,7 +266,7 @@ export class SlowView {
       isDay ? dayLimit : monthLimit,
       ints[row + CLIENT.FIRST],
       [
-        `In ${isDay ? 'a day' : '30 days'} this client told zones that nobody vouches for about ${Math.round(isDay ? day : month)} bits beyond what each has free${scope === 'client' ? `, spread over several; the last was ${zone}` : `, most of it ${zone}`}.`,
+        `In ${isDay ? 'a day' : '30 days'} this client told zones that nobody vouches for about ${Math.round(isDay ? day : month)} bits beyond what each has free${scope === 'client' ? `, spread over several; the last was ${textOf(zone)}` : `, most of it ${textOf(zone)}`}.`,
       ],
     );
   }

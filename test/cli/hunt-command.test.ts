@@ -40,7 +40,8 @@ describe('what is found', () => {
       .split('\n')
       .map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(lines.map(({ type }) => type)).toEqual(['verdict', 'query', 'query', 'query', 'summary']);
-    expect(lines[0]).toMatchObject({
+    expect(lines[0]).toEqual({
+      type: 'verdict',
       client: '192.0.2.9',
       domain: 'evil.example',
       action: expect.any(String),
@@ -49,7 +50,7 @@ describe('what is found', () => {
       decidedAt: '2023-11-14T22:13:20.000Z',
       queriesBefore: 0,
       octetsBefore: 0,
-      evidence: expect.arrayContaining([expect.any(String)]),
+      evidence: expect.arrayContaining([expect.stringMatching(/^Rule name, scope client\+domain\.$/)]),
     });
     expect(lines.slice(1, 4)).toEqual([1, 2, 3].map((line) => ({ type: 'query', line, action: 'deny' })));
     expect(lines[4]).toEqual({
@@ -102,15 +103,28 @@ describe('what cannot be read is told: where, and what is expected', () => {
       fault: /other\.log: none of its 2 lines is a query; expected our audit, Zeek/,
     },
     {
+      what: 'a number that is no type',
+      content: QUIET.replace('\tA\t', '\t65536\t'),
+      fault: /number\.log:1: "65536" is no query type; expected a number up to 65535/,
+    },
+    {
       what: 'a type that is none',
       content: QUIET.replace('\tA\t', '\tFOO\t'),
-      fault: /type\.log:1: "FOO" is no query type; expected a number, or a name as TXT/,
+      fault: /type\.log:1: "FOO" is no query type; expected a number up to 65535, or a name as TXT/,
     },
   ])('$what', async ({ content, fault }) => {
     const path = file(`${/[a-z]+/.exec(fault.source)?.[0]}.log`, content);
     const { code, stderr } = await sallyport('hunt', path);
     expect(code).toBe(1);
     expect(stderr).toMatch(fault);
+  });
+
+  test('names that are none, among others', async () => {
+    const path = file('names.log', `${QUIET}${QUIET.replace('www.example.com', 'a'.repeat(64))}`);
+    const { code, stderr, stdout } = await sallyport('hunt', path);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/names\.log:2: .+ has a label of 64 octets; at most 63 are allowed; passed over/);
+    expect(stdout).toMatch(/^2 queries/);
   });
 
   test.each([
