@@ -183,7 +183,7 @@ export class FastPath {
     charge.form = form;
     const share = dataShare(form, question, content);
     charge.bits *= bitsShare(form, charge.standing);
-    if (isHomeForm(form, question)) this.#zoneRows.noteHome(zone, charge.clientA);
+    if (isHomeForm(form, content, question)) this.#zoneRows.noteHome(zone, charge.clientA);
 
     if (isUnknown(charge.standing) && content.bits >= 16 && form === 'plain') {
       const row = this.#clients.find(charge.clientA, charge.clientB);

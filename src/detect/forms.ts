@@ -24,8 +24,9 @@ export function formOf(question: Question, content: Content): Form {
     if (isLabel(name, labelAt[label], MSDCS)) return 'directory';
   if (name[1] === UNDERSCORE || (content.labels >= 2 && name[labelAt[1] + 1] === UNDERSCORE))
     return 'underscore';
-  if (content.isSearch) return 'search';
-  return content.isProbe ? 'probe' : 'plain';
+  // Many a network has its directory below a label that is a top-level domain too (`ad`, `int`): probes come first.
+  if (content.isProbe) return 'probe';
+  return content.isSearch ? 'search' : 'plain';
 }
 
 /** How much of `bits` counts. */
@@ -58,8 +59,8 @@ export function dataShare(form: Form, question: Question, content: Content): num
 }
 
 /** What clients ask of the zone they belong to: their directory, their proxy, whatever stands before their search list. */
-export const isHomeForm = (form: Form, { name }: Question): boolean =>
-  form === 'directory' || form === 'search' || isLabel(name, 0, WPAD);
+export const isHomeForm = (form: Form, content: Content, { name }: Question): boolean =>
+  form === 'directory' || content.isSearch || isLabel(name, 0, WPAD);
 
 export const UNDERSCORE = 95;
 

@@ -222,6 +222,13 @@ describe('the own network', () => {
     expect(probesLeft(hosts, signs, profile)).toBeLessThan(1.5 * probesLeft(0, []));
   });
 
+  test('may stand below a label that is a top-level domain too', () => {
+    const ask = start();
+    // Two rounds of three probes within a minute, as when a network comes and goes.
+    for (let i = 0; i < 6; i++)
+      expect(ask(`${noise(i + 1, 14, LETTERS)}.ad.shop.example`, i < 3 ? 0 : 40)).toBeNull();
+  });
+
   test('has no more than others in one name', () => {
     const ask = start();
     for (let host = 1; host <= 12; host++) ask('_ldap._tcp.dc._msdcs.corp.example', host, { host, type: 33 });
