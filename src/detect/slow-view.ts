@@ -37,6 +37,9 @@ export interface SlowState {
   readonly clients: Uint8Array;
 }
 
+/** What is told to the own network, among all that one client tells zones that nobody vouches for. */
+const HOME_SHARE = 1 / 3;
+
 /** The zone as text, or what writes it: hardly any query needs it. */
 export type ZoneText = string | (() => string);
 const textOf = (zone: ZoneText): string => (typeof zone === 'string' ? zone : zone());
@@ -233,7 +236,8 @@ export class SlowView {
     const told = this.#pairs.floats[pair + PAIR.TOLD] + charge.bits;
     this.#pairs.floats[pair + PAIR.TOLD] = told;
     const isNewZone = told === charge.bits;
-    const beyond = Math.min(charge.bits, told - free);
+    // Three clients at least take what is home for theirs, and a zone of all clients has its own bound.
+    const beyond = Math.min(charge.bits, told - free) * (charge.isHome ? HOME_SHARE : 1);
     if (beyond <= 0 && !isNewZone) return null;
     const { ints, floats } = this.#clients;
     const row = this.#clients.open(charge.clientA, charge.clientB, now);

@@ -65,6 +65,9 @@ describe('Zones', () => {
     ['4.3.2.1.in-addr.arpa', 'reverse', 5],
     ['4.3.168.192.in-addr.arpa', 'local', 4],
     ['kubernetes.default.svc.cluster.local', 'local', 2],
+    ['lb._dns-sd._udp.0.1.168.192.in-addr.arpa', 'local', 4],
+    ['b._dns-sd._udp.0.1.2.10.in-addr.arpa', 'local', 3],
+    ['b._dns-sd._udp.0.2.0.192.in-addr.arpa', 'reverse', 5],
     ['d111111abcdef8.cloudfront.net', 'tenant', 3],
     ['backups.0123456789abcdef0123456789abcdef.r2.cloudflarestorage.com', 'delivery', 3],
     ['c-192-0-2-1.hsd1.ca.comcast.net', 'operator', 2],
@@ -81,6 +84,7 @@ describe('Zones', () => {
     'payload.backups.0123456789abcdef0123456789abcdef.r2.cloudflarestorage.com',
     // A reverse zone is known for addresses, not for other labels below a rented prefix.
     'payload.2.1.in-addr.arpa',
+    'payload._dns-sd._udp.0.1.168.192.in-addr.arpa',
   ])('knows no service in %s', (name) => {
     const known = new Zones(SEED);
     known.read(question.set(nameOctets(name), 1));
