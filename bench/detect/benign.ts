@@ -14,6 +14,7 @@ import {
   perClient,
   query,
 } from './benign-class.ts';
+import { BENIGN_HOME } from './benign-home.ts';
 import { BENIGN_MORE } from './benign-more.ts';
 import { BASE32, BASE36, DIGITS, HEX, LETTERS, WORDS } from './random.ts';
 import { A, AAAA, CNAME, HOUR, HTTPS, type Made, MINUTE, MX, SRV, TXT } from './traffic.ts';
@@ -394,4 +395,5 @@ export const BENIGN: readonly BenignClass[] = [
     ),
   ]),
   ...BENIGN_MORE,
+  ...BENIGN_HOME,
 ];

@@ -10,6 +10,7 @@ import { HuntSession, type HuntVerdict } from '../../src/cli/hunt-session.ts';
 import { BENIGN } from './benign.ts';
 import { type Channel, DOWNLOADS, history, LOUD, SLOW, strangeDomain, TRANSFER_START } from './channels.ts';
 import { Random } from './random.ts';
+import { BY_HAND, TOOLS } from './tools.ts';
 import { DAY, type Made } from './traffic.ts';
 
 const option = (name: string, usual: string): string => {
@@ -57,7 +58,7 @@ function channelRow(channel: Channel): void {
   const runs = channel.kind === 'slow' ? 2 : 6;
   for (let i = 0; i < runs; i++) {
     const random = new Random(seed * 7919 + i * 104729 + channel.name.length);
-    const count = channel.name.startsWith('20 domains') ? 20 : 1;
+    const count = channel.name.startsWith('20 domains') ? 20 : channel.name === 'RogueRobin' ? 9 : 1;
     const domains = Array.from({ length: count }, () => strangeDomain(random));
     const past = i % 2 === 0 ? [] : domains.flatMap((domain) => history(random, domain, TRANSFER_START));
     const sent = channel.make(random, domains, TRANSFER_START);
@@ -86,7 +87,7 @@ function channelRow(channel: Channel): void {
 console.log(
   `seed ${seed}\n\n${'channel'.padEnd(52)} found  med.q   max.q   med.oct  max.oct max/c/d  minutes`,
 );
-for (const channel of [...LOUD, ...DOWNLOADS, ...SLOW])
+for (const channel of [...LOUD, ...TOOLS, ...BY_HAND, ...DOWNLOADS, ...SLOW])
   if (channel.name.includes(only) && option('skip', '') !== 'channels') channelRow(channel);
 
 console.log(`\n${'benign class'.padEnd(52)} queries   pairs flagged denied per.mio   per.client.day`);

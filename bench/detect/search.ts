@@ -5,7 +5,7 @@
 import { HuntSession } from '../../src/cli/hunt-session.ts';
 import { history } from './channels.ts';
 import { Random } from './random.ts';
-import { A, DAY, START } from './traffic.ts';
+import { A, DAY, type Made, SRV, START } from './traffic.ts';
 import { type Asked, DOWN, EVASIONS, WAYS, type Way } from './ways.ts';
 
 const option = (name: string, usual: string): string => {
@@ -34,6 +34,18 @@ function ofDay(way: Way, random: Random, perDay: number, day: number, sent: numb
   return asked;
 }
 
+/** Six clients ask this zone for their directory, four days before. */
+const home = (zone: string): Made[] =>
+  Array.from({ length: 6 }, (_, i) => ({
+    atMs: BEGIN - 4 * DAY + i * 1000,
+    client: `10.65.${i}.${i + 1}`,
+    name: `_ldap._tcp.dc._msdcs.${zone}`,
+    type: SRV,
+    rcode: 0,
+    octets: 150,
+    payload: 0,
+  }));
+
 /** Queries that leave within the days when `perDay` names a day are asked; −1 when there is a verdict. */
 function leaving(way: Way, perDay: number, days: number): number {
   const random = new Random(seed * 31 + way.name.length);
@@ -44,7 +56,9 @@ function leaving(way: Way, perDay: number, days: number): number {
       if (/^(10\.66|2001)/.test(verdict.client)) verdicts++;
     },
   });
-  const traffic = way.established === true ? history(random, way.zone ?? 'marigold-0-parade.net', BEGIN) : [];
+  const zone = way.zone ?? 'marigold-0-parade.net';
+  const traffic =
+    way.established === true ? history(random, zone, BEGIN) : way.home === true ? home(zone) : [];
   traffic.sort((a, b) => a.atMs - b.atMs);
   for (const made of traffic) session.feed({ ...made, distinctAnswers: 1, line: 0, file: '' });
   const before = session.forwardedQueries;

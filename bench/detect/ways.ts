@@ -23,6 +23,8 @@ export interface Way {
   readonly type?: number;
   /** Ordinary use by twelve clients over three days before. */
   readonly established?: boolean;
+  /** Six other clients ask the zone for their directory, as those of the own network do. */
+  readonly home?: boolean;
   readonly zone?: string;
   /** Octets of each answer, and records in it. */
   readonly answer?: readonly [octets: number, records: number];
@@ -87,6 +89,12 @@ export const WAYS: readonly Way[] = [
     label: (r) => `${r.text(26, BASE32)}.com`,
   },
   { name: 'GUIDs below _msdcs', bits: 122, label: (r) => `${r.uuid()}._msdcs` },
+  {
+    name: 'base32, 8 characters, six others make the zone look like home',
+    bits: 40,
+    label: (r) => r.text(8, BASE32),
+    home: true,
+  },
   { name: 'code book of 8 names', bits: 3, label: (r) => `n${r.below(8)}` },
   { name: 'code book of 64 names', bits: 6, label: (r) => `n${r.below(64)}` },
   { name: 'code book of 256 words', bits: 8, label: (r) => r.pick(WORDS) },
