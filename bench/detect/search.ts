@@ -5,7 +5,7 @@
 import { HuntSession } from '../../src/cli/hunt-session.ts';
 import { history } from './channels.ts';
 import { Random } from './random.ts';
-import { A, DAY, type Made, SRV, START } from './traffic.ts';
+import { A, DAY, HOUR, type Made, SRV, START } from './traffic.ts';
 import { type Asked, DOWN, EVASIONS, WAYS, type Way } from './ways.ts';
 
 const option = (name: string, usual: string): string => {
@@ -37,7 +37,7 @@ function ofDay(way: Way, random: Random, perDay: number, day: number, sent: numb
 /** Six clients ask this zone for their directory, four days before. */
 const home = (zone: string): Made[] =>
   Array.from({ length: 6 }, (_, i) => ({
-    atMs: BEGIN - 4 * DAY + i * 1000,
+    atMs: BEGIN - 4 * DAY + i * HOUR,
     client: `10.65.${i}.${i + 1}`,
     name: `_ldap._tcp.dc._msdcs.${zone}`,
     type: SRV,
