@@ -164,7 +164,7 @@ export class Detection {
       const list = this.#keepsClients ? kept : kept.map((one) => ({ ...one, client: FORGOTTEN }));
       writeVerdictList(this.#directory, this.seed, list);
     } catch (error) {
-      this.#log.warn({ err: error, directory: this.#directory }, 'the list of verdicts cannot be saved');
+      this.#noteUnsaved('the list of verdicts', error);
     }
   }
 
@@ -173,8 +173,14 @@ export class Detection {
     try {
       saveDetectorState(this.#directory, this.seed, this.memory, this.#slow);
     } catch (error) {
-      this.#log.warn({ err: error, directory: this.#directory }, 'the state of the detector cannot be saved');
+      this.#noteUnsaved('the state of the detector', error);
     }
+  }
+
+  #noteUnsaved(what: string, error: unknown): void {
+    const why = (error as Error).message;
+    const remedy = 'give the process a directory that it may write to (detect.stateDirectory)';
+    this.#log.warn({ directory: this.#directory, why }, `${what} cannot be saved; ${remedy}`);
   }
 
   #tell(message: ToDetector, ports: readonly MessagePort[] = []): void {

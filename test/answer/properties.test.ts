@@ -246,8 +246,10 @@ describe('the worst replies', () => {
         mayFollow: () => true,
       });
     go();
-    const started = performance.now();
+    // Time of the processor, which a neighbour cannot use up.
+    const started = process.cpuUsage();
     for (let i = 0; i < 5; i++) go();
-    expect((performance.now() - started) / 5).toBeLessThan(60);
+    const { user, system } = process.cpuUsage(started);
+    expect((user + system) / 5 / 1000).toBeLessThan(60);
   });
 });
