@@ -56,7 +56,9 @@ function stats(directory: string, flags: Flags): void {
     );
     return;
   }
-  console.log(`${sums.queries} ${sums.queries === 1 ? 'query' : 'queries'} from ${sums.first || '-'} to ${sums.last || '-'}`);
+  console.log(
+    `${sums.queries} ${sums.queries === 1 ? 'query' : 'queries'} from ${sums.first || '-'} to ${sums.last || '-'}`,
+  );
   if (sums.queries > 0) {
     console.log(`from cache: ${percent(sums.cached, sums.queries)}`);
     console.log(`latency: p50 ${latency.p50} µs, p90 ${latency.p90} µs, p99 ${latency.p99} µs`);
