@@ -532,6 +532,27 @@ describe('an HTTP/2 connection resets only the stream', () => {
     await client.gets('the answers', () => client.answered(199));
   });
 
+  test('whose long URLs wait for an end that does not come', async () => {
+    const path = echo();
+    const listener = await open(path);
+    const client = await dial(listener);
+    // The path as a literal whose length takes three octets: 8000 of them.
+    const url = `/dns-query?dns=${message.toString('base64url')}&x=`.padEnd(8000, 'x');
+    const fields = Buffer.concat([
+      block([':method', 'GET'], [':scheme', 'https']),
+      Buffer.from([0x04, 0x7f, 0xc1, 0x3d]),
+      Buffer.from(url),
+    ]);
+    client.send(...repeat(16, (i) => head(2 * i + 1, fields)), head(33, fields), head(35, asked, END_STREAM));
+    await client.gets('the answer', () => client.answered(35));
+    expect(client.reset(31)).toBe(-1);
+    expect(client.reset(33)).toBe(ENHANCE_YOUR_CALM);
+    client.send(...repeat(16, (i) => frame(DATA, END_STREAM, 2 * i + 1)));
+    await client.gets('the others', () => client.answered(31));
+    client.send(head(37, fields), frame(DATA, END_STREAM, 37));
+    await client.gets('one more', () => client.answered(37));
+  });
+
   test('whose window the client keeps shut, when it has many of them', async () => {
     const path = echo();
     const listener = await open(path);

@@ -59,7 +59,7 @@ const RESETS_SPAN_MS = 30_000;
 /** Frames that ask for work and bring no query, such as PING: so many may be sent before a query earns more. */
 const PATIENCE_MAX = 1000;
 const PATIENCE_PER_QUERY = 10;
-/** Octets of bodies in all that a client may have us keep, and of one of them with its padding. */
+/** Octets of bodies in all that a client may have us keep, likewise of URLs, and of one body with its padding. */
 const RECEIVE_WINDOW = 131_072;
 const STREAM_RECEIVE_WINDOW = 131_072;
 const DEFAULT_WINDOW = 65_535;
@@ -100,6 +100,8 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
   #streamSendWindowAsked = DEFAULT_WINDOW;
   #receiveWindow = RECEIVE_WINDOW;
   #consumed = 0;
+  /** Octets of URLs that wait for the end of their requests. */
+  #urlsLength = 0;
   #blockedLength = 0;
   #blockedSinceMs = 0;
   #inFlight = 0;
@@ -274,7 +276,7 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
   #forget(exchange: Http2Exchange): void {
     exchange.gone = true;
     this.#streams.delete(exchange.stream);
-    this.#dropBody(exchange);
+    this.#dropRequest(exchange);
     if (this.#blocked.delete(exchange) && exchange.pending !== null) {
       this.#countBlocked(exchange.pendingAt - exchange.pending.length);
       exchange.pending = null;
@@ -418,20 +420,25 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
     }
     const { path, isTrustedProxy } = this.#hub;
     const { method, contentLength, forwardedFor } = head;
+    const fault = head.tooLong ? HEADERS_TOO_LONG : judgeHead(head, path);
     const exchange = new Http2Exchange(
       this,
       stream,
       this.#chunkMs,
       this.#streamSendWindow,
       {
-        url: method === 'POST' ? '' : head.url,
+        url: method === 'POST' || fault !== null ? '' : head.url,
         headOnly: method === 'HEAD',
         announced: contentLength === undefined ? -1 : Number(contentLength),
       },
       forwardedFor === undefined ? null : forwardedClient(forwardedFor, this.address, isTrustedProxy),
     );
     this.#streams.set(stream, exchange);
-    const fault = head.tooLong ? HEADERS_TOO_LONG : judgeHead(head, path);
+    this.#urlsLength += exchange.url.length;
+    if (!ends && this.#urlsLength > RECEIVE_WINDOW) {
+      this.#reset(stream, ErrorCode.ENHANCE_YOUR_CALM);
+      return;
+    }
     if (ends) {
       if (fault === null) this.#requestEnded(exchange, EMPTY, 0, 0);
       else exchange.requestEnded = true;
@@ -459,10 +466,12 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
     } else {
       this.#handOver(exchange, octets, at, end - at);
     }
-    this.#dropBody(exchange);
+    this.#dropRequest(exchange);
   }
 
-  #dropBody(exchange: Http2Exchange): void {
+  #dropRequest(exchange: Http2Exchange): void {
+    this.#urlsLength -= exchange.url.length;
+    exchange.url = '';
     this.#consumed += exchange.bodyLength;
     exchange.bodyLength = 0;
     exchange.body = null;

@@ -28,8 +28,8 @@ export class Http2Exchange implements Origin {
   readonly restMs = -1;
   readonly stream: number;
   readonly openedMs: number;
-  /** Of a GET or HEAD; `''` for a POST, whose body holds the query. */
-  readonly url: string;
+  /** Of a GET or HEAD whose end is awaited; `''` for a POST, whose body holds the query. */
+  url: string;
   readonly headOnly: boolean;
   /** Octets the client said it would send; −1 when it did not say. */
   readonly announced: number;
