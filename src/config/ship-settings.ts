@@ -129,6 +129,10 @@ const Dnstap = z
       '192.0.2.7:6000',
       'Host and port of the receiver over TCP; this or `socket`.',
     ).optional(),
+    oldProtocols: z.boolean().default(false).meta({
+      description:
+        'Say TCP of what came over TLS or HTTPS: for dnstap-ldns up to 0.2.1, which stops at protocols that are younger than it.',
+    }),
     flush,
   })
   .superRefine(({ socket, address }, context) => {

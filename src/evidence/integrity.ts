@@ -18,12 +18,20 @@ export interface Integrity {
 
 export interface IntegritySources {
   readonly report: AuditReport;
+  /** Begin of the period, milliseconds since 1970. */
+  readonly fromMs: number;
   readonly hasKeys: boolean;
   readonly checkpointCount: number;
   readonly unread: string | null;
 }
 
-export function integrityOf({ report, hasKeys, checkpointCount, unread }: IntegritySources): Integrity {
+export function integrityOf({
+  report,
+  fromMs,
+  hasKeys,
+  checkpointCount,
+  unread,
+}: IntegritySources): Integrity {
   const { workers, faults, remarks } = report;
   const records = workers.reduce(
     (sum, { firstRecord, lastRecord }) => sum + spanOf(firstRecord, lastRecord),
@@ -52,6 +60,7 @@ export function integrityOf({ report, hasKeys, checkpointCount, unread }: Integr
       : [
           'No checkpoint kept elsewhere was given (--checkpoint): that the newest records were cut off cannot be excluded. The *.head files lie beside the log and could have been cut with it.',
         ]),
+    ...beginning(workers, fromMs),
     ...(uncovered > 0 ? [`The last ${uncovered} records are covered by no signed checkpoint yet.`] : []),
     'That the server recorded what it did. The log shows that records were not changed after they were written.',
     'That no client reached another resolver: what did not ask here is not here.',
@@ -71,6 +80,16 @@ export function integrityOf({ report, hasKeys, checkpointCount, unread }: Integr
           ...notVerified,
         ],
   };
+}
+
+/** What of the period is before the log. */
+function beginning(workers: AuditReport['workers'], fromMs: number): string[] {
+  const since = workers.map((one) => one.since).filter((text) => text !== '');
+  const [first] = since.sort();
+  if (first === undefined || Date.parse(first) <= fromMs) return [];
+  return [
+    `The period before ${first.slice(0, 19).replace('T', ' ')}, when the log that is here begins: what was recorded earlier was retired, or nothing was. Compare that with the retention in the configuration and with the day on which recording began.`,
+  ];
 }
 
 const spanOf = (first: number, last: number): number => (last >= first && first > 0 ? last - first + 1 : 0);

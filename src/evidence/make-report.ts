@@ -63,7 +63,7 @@ export function makeReport(sources: ReportSources): EvidenceReport {
       alarms: activity.alarms.size,
       alarmQueries: activity.alarmQueries,
     },
-    integrity: integrityOf({ report: check, hasKeys, checkpointCount, unread }),
+    integrity: integrityOf({ report: check, fromMs, hasKeys, checkpointCount, unread }),
     ...ruleSections(sources.rules, activity, { fromMs, toMs, nowMs }),
     denied: {
       ...denied,

@@ -1,6 +1,6 @@
 /** Whether the log is whole, said as carefully as it is known. */
 import { html, type Markup } from './markup.ts';
-import { bullets, mark, number, section, table } from './page-parts.ts';
+import { bullets, mark, number, section, table, time } from './page-parts.ts';
 import type { EvidenceReport } from './report.ts';
 
 export function integritySection({ integrity }: EvidenceReport): Markup {
@@ -34,10 +34,16 @@ ${table(
   [
     { title: 'Worker', kind: 'number', cell: ({ worker }) => worker },
     { title: 'Segments', kind: 'number', cell: ({ segments }) => number(segments) },
+    { title: 'Since', kind: 'time', cell: ({ since }) => time(since) },
     { title: 'First record', kind: 'number', cell: ({ firstRecord }) => number(firstRecord) },
     { title: 'Last record', kind: 'number', cell: ({ lastRecord }) => number(lastRecord) },
     { title: 'Last signed', kind: 'number', cell: ({ lastSigned }) => number(lastSigned) },
     { title: 'Checkpoints', kind: 'number', cell: ({ checkpoints }) => number(checkpoints) },
+    {
+      title: 'Last checkpoint',
+      kind: 'time',
+      cell: ({ lastCheckpoint }) => time(lastCheckpoint?.time ?? null),
+    },
     { title: 'Root of the tree', kind: 'name', cell: ({ root }) => root },
     { title: 'First key', kind: 'name', cell: ({ firstKey }) => firstKey },
   ],

@@ -22,7 +22,10 @@ import { fixed32Field, messageField, numberField, octetsField } from './protobuf
 export const CONTENT_TYPE = 'protobuf:dnstap.Dnstap';
 
 const Type = { CLIENT_QUERY: 5, CLIENT_RESPONSE: 6, FORWARDER_QUERY: 7, FORWARDER_RESPONSE: 8 } as const;
-const Protocol: Readonly<Record<string, number>> = { udp: 1, tcp: 2, dot: 3, doh: 4, tls: 3, https: 4 };
+type Protocols = Readonly<Record<string, number>>;
+const PROTOCOLS: Protocols = { udp: 1, tcp: 2, dot: 3, doh: 4, tls: 3, https: 4 };
+/** For readers that are older than the others and stop at what they do not know. */
+const OLD_PROTOCOLS: Protocols = { udp: 1, tcp: 2, dot: 2, doh: 2, tls: 2, https: 2 };
 
 export async function openDnstap(settings: SinkOf<'dnstap'>, version: string): Promise<Sink> {
   const { socket, address } = settings;
@@ -36,7 +39,7 @@ export async function openDnstap(settings: SinkOf<'dnstap'>, version: string): P
     connection.close();
     throw error;
   }
-  const encode = dnstapEncoder(version);
+  const encode = dnstapEncoder(version, settings.oldProtocols);
   return {
     async send(records) {
       await writer.write(records.flatMap(encode));
@@ -48,7 +51,8 @@ export async function openDnstap(settings: SinkOf<'dnstap'>, version: string): P
 }
 
 /** The frames of a record; none for what the log says of itself, which dnstap has no message for. */
-export function dnstapEncoder(version: string): (shipped: ShipRecord) => Buffer[] {
+export function dnstapEncoder(version: string, hasOldProtocols = false): (shipped: ShipRecord) => Buffer[] {
+  const protocols = hasOldProtocols ? OLD_PROTOCOLS : PROTOCOLS;
   const server = octetsField(2, `sallyport ${version}`);
   return (shipped) => {
     const { record } = shipped;
@@ -56,7 +60,7 @@ export function dnstapEncoder(version: string): (shipped: ShipRecord) => Buffer[
     const head = [octetsField(1, shipped.host), server, octetsField(3, extraText(shipped))];
     const frame = (message: readonly Buffer[]): Buffer =>
       Buffer.concat([...head, messageField(14, message), numberField(15, 1)]);
-    return messagesOf(record).map(frame);
+    return messagesOf(record, protocols).map(frame);
   };
 }
 
@@ -78,14 +82,14 @@ function extraText({ log, worker, record }: ShipRecord): string {
 }
 
 /** Messages of an entry, each as its fields. */
-function messagesOf(record: AuditRecord): Buffer[][] {
+function messagesOf(record: AuditRecord, protocols: Protocols): Buffer[][] {
   const endMs = Date.parse(record.time);
   const times = { query: endMs - (record.us ?? 0) / 1000, response: endMs };
   const id = record.id ?? 0;
   const client = clientOctets(record.client);
   const ends = [
     numberField(2, familyOf(client)),
-    numberField(3, Protocol[record.via ?? ''] ?? null),
+    numberField(3, protocols[record.via ?? ''] ?? null),
     octetsField(4, client),
     numberField(6, record.port ?? null),
   ];
@@ -111,12 +115,13 @@ function messagesOf(record: AuditRecord): Buffer[][] {
       policy,
     ]);
   }
-  return [...messages, ...forwarderMessages(record, times, policy)];
+  return [...messages, ...forwarderMessages(record, protocols, times, policy)];
 }
 
 /** What went to the upstream and came from it; of a cached answer nothing did. The times are those of the client's query. */
 function forwarderMessages(
   record: AuditRecord,
+  protocols: Protocols,
   times: { readonly query: number; readonly response: number },
   policy: Buffer,
 ): Buffer[][] {
@@ -124,7 +129,7 @@ function forwarderMessages(
   if (server === null) return [];
   const ends = [
     numberField(2, familyOf(server.address)),
-    numberField(3, Protocol[server.transport] ?? null),
+    numberField(3, protocols[server.transport] ?? null),
     octetsField(5, server.address),
     numberField(7, server.port),
   ];

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { integrityOf } from '../../src/evidence/integrity.ts';
 import { segmentFiles } from '../audit/fixture.ts';
 import {
   type Case,
@@ -189,6 +190,32 @@ describe('a report', () => {
       { verdict: 'refuse', cause: 'client', queries: 2 },
       { verdict: 'fail', cause: 'timeout', queries: 1 },
     ]);
+  });
+
+  test.each([
+    {
+      from: '2026-11-01T00:00:00Z',
+      said: ['The period before 2026-11-10 08:00:00, when the log that is here begins'],
+    },
+    { from: '2026-11-10T08:00:00Z', said: [] },
+    { from: '2026-11-12T00:00:00Z', said: [] },
+  ])('of a period from $from on says what is before the log', ({ from, said }) => {
+    const [worker] = report.integrity.workers;
+    expect(worker.since).toMatch(/^\d{4}-\d\d-\d\dT/);
+    expect(worker.lastCheckpoint.time).toMatch(/^\d{4}-\d\d-\d\dT/);
+    const workers = ['2026-11-11T00:00:00.000Z', '2026-11-10T08:00:00.000Z'].map((since) => ({
+      ...worker,
+      since,
+    }));
+    const { notVerified } = integrityOf({
+      report: { ok: true, workers, faults: [], remarks: [] },
+      fromMs: Date.parse(from),
+      hasKeys: true,
+      checkpointCount: 1,
+      unread: null,
+    });
+    const found = notVerified.filter((text) => text.startsWith('The period before'));
+    expect(found).toEqual(said.map((text) => expect.stringContaining(text)));
   });
 
   test('says what was verified and what was not', () => {

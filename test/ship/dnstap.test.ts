@@ -138,6 +138,24 @@ describe.each(['unix', 'tcp'] as const)('over %s', (transport) => {
     expect(yaml).toMatch(/rcode: NXDOMAIN/);
   });
 
+  test.runIf(hasCapture)(
+    'with oldProtocols dnstap-ldns reads what came over TLS and HTTPS as well',
+    async () => {
+      const place = (await places())[transport];
+      const capture = await new Capture(place, 'out.fstrm').ready();
+      const settings = { name: 'tap', type: 'dnstap', flush: '100ms', oldProtocols: true, ...place.settings };
+      await bench.ship(settings);
+      bench.open();
+      for (const via of ['dot', 'doh', 'udp'] as const) bench.write(1, 0, () => ({ transport: via }));
+      await until('all are acknowledged', () => bench.states[0]?.records === 3);
+      await capture.stop();
+      const quiet = await run('dnstap-ldns', ['-q', '-r', capture.file]);
+      expect(quiet.code).toBe(0);
+      const queries = quiet.stdout.split('\n').filter((line) => line.includes(' CQ '));
+      expect(queries.map((line) => / (UDP|TCP) /.exec(line)?.[1])).toEqual(['TCP', 'TCP', 'UDP']);
+    },
+  );
+
   test.runIf(hasCapture)('a receiver that is killed under load and begun again misses nothing', async () => {
     const place = (await places())[transport];
     const first = await new Capture(place, 'a.fstrm').ready();
