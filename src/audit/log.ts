@@ -40,7 +40,7 @@ export class WorkerLog implements AuditLog {
     const { directory, worker } = settings;
     mkdirSync(directory, { recursive: true, mode: 0o750 });
     this.#lock = new Lock(directory, worker, settings.bootId);
-    if (settings.keysForShipping === false) destroyShipKeys(directory, worker);
+    if (settings.keysForShipping === false) destroyShipKeys(directory);
     const resumption = resume(directory, worker);
     const reserve = new Reserve(join(directory, `w${worker}.reserve`), settings.reserveLength, () => {
       settings.onState(

@@ -111,9 +111,9 @@ function firstSeq(directory: string, { file, compressed }: SegmentName): number 
   }
 }
 
-/** Destroys all keys of one worker: nothing is shipped. */
-export function destroyShipKeys(directory: string, worker: number): void {
-  for (const name of namesOf(directory)) if (name.worker === worker) destroyKey(pathOf(directory, name.file));
+/** Destroys all keys: nothing is shipped. Those of workers that there are no more, too. */
+export function destroyShipKeys(directory: string): void {
+  for (const { file } of namesOf(directory)) destroyKey(pathOf(directory, file));
 }
 
 /** Destroys the key of a segment that is deleted; without waiting for the disk. */
