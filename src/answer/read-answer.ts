@@ -77,6 +77,9 @@ export class AnswerReader {
   readonly #nameAt: number[] = [];
   /** Where the TTLs of the set at hand stand in `#out`, and where the last record begins. */
   readonly #setAt: number[] = [];
+  readonly #setHash: number[] = [];
+  /** Of hashes; unknown to who sends replies. */
+  #seed = 0;
   #recordAt = 0;
   #namesBefore = 0;
   #outAt = 0;
@@ -222,6 +225,7 @@ export class AnswerReader {
     this.#nameAt.length = 0;
     this.#nameAt.push(HEADER_LENGTH);
     this.#complete = true;
+    this.#seed = question.seed;
     this.#ttlCount = 0;
     this.#outAt = questionEnd;
     this.#ttlSeconds = TTL_SECONDS_MAX;
@@ -381,8 +385,14 @@ export class AnswerReader {
     // Compared from the type on, TTLs aside: owners are the same, but may be written as a name or as a pointer.
     const ttlAt = this.#bodyAt + this.#ttlAt[this.#ttlCount - 1];
     const length = this.#outAt - ttlAt;
-    for (const other of this.#setAt) {
+    // Long records that differ at their ends only would be compared for milliseconds, so hashes are compared first.
+    let hash = this.#seed;
+    for (let at = ttlAt + 6; at < this.#outAt; at++)
+      hash = Math.imul(hash ^ out[at], 0x5bd1e995) ^ (hash >>> 15);
+    for (let i = 0; i < this.#setAt.length; i++) {
+      const other = this.#setAt[i];
       const isSame =
+        this.#setHash[i] === hash &&
         u16(out, other + 4) === length - 6 &&
         u16(out, other - 4) === u16(out, ttlAt - 4) &&
         sameOctets(out, other + 6, out, ttlAt + 6, length - 6);
@@ -392,6 +402,7 @@ export class AnswerReader {
       this.#nameAt.length = this.#namesBefore;
       return true;
     }
+    this.#setHash[this.#setAt.length] = hash;
     this.#setAt.push(ttlAt);
     return false;
   }
