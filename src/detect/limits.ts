@@ -46,6 +46,8 @@ export const TRUST = {
   tenant: 4,
   /** Names of one form asked by several clients, in the budget of an hour. */
   sharedForm: 3,
+  /** The same in the budget of a day, where the zone has a bound for all of these names. */
+  sharedFormDay: 1.4,
   /** Names of the own network, in the budgets of an hour, a day and 30 days of each client. */
   home: 3,
 } as const;
@@ -68,7 +70,7 @@ export const MONTH = 30 * DAY;
 /** A zone is established when it was first asked this long ago, by so many clients. */
 export const ESTABLISHED_SECONDS = DAY / 2;
 export const ESTABLISHED_CLIENTS = 3;
-export const FORM_CLIENTS = 4;
+export const FORM_CLIENTS = 3;
 /** A zone is the network's own when so many clients ask it for their directory, or through their search list. */
 export const HOME_CLIENTS = 3;
 

@@ -142,7 +142,7 @@ export class SlowView {
     const row = this.#pairs.open(charge.clientA ^ charge.zoneA, charge.clientB ^ charge.zoneB, now);
     // What a zone is told by all clients has no such multiple, so a sender who makes a zone look like home gains a day.
     const trust = charge.isHome ? Math.max(charge.trust, TRUST.home) : charge.trust;
-    const dayLimit = LIMITS.day * trust;
+    const dayLimit = LIMITS.day * trust * (charge.isSharedForm ? TRUST.sharedFormDay : 1);
     const monthLimit = LIMITS.month * trust;
     const elapsed = now - ints[row + LAST];
     if (ints[row + PAIR.FIRST] === 0) ints[row + PAIR.FIRST] = now;
