@@ -92,6 +92,11 @@ export class Flight implements UpstreamQuestion, Asker {
     this.finding = query.finding ?? null;
   }
 
+  /** Begun by an alias of a local zone: what is asked is the rest of a chain of ours, and nothing of it is kept. */
+  get beginsHere(): boolean {
+    return this.variant < 0;
+  }
+
   /** Whether anybody is still there to be answered. A prefetch is for those who will ask. */
   get isWanted(): boolean {
     if (this.isPrefetch) return true;

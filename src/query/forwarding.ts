@@ -452,7 +452,7 @@ export class Forwarding implements FlightHome {
     const detail = this.#audit.renderDetail(
       answerDetail(answer, 12 + question.length + 4, server, this.#secrets, flight.finding),
     );
-    if (ttlSeconds > 0 && flight.variant >= 0) {
+    if (ttlSeconds > 0 && !flight.beginsHere) {
       const cell = new Cell(flight.name, flight.type, flight.variant, answer, {
         // The pool of the question, by which a query will look for it, even when an alias led elsewhere.
         pool: flight.firstPool,
@@ -469,7 +469,8 @@ export class Forwarding implements FlightHome {
     const ending = group.ending(verdict);
     const mayAnswer = verdict.action !== 'deny' || verdict.observed;
     for (let query = this.#takeNext(flight); query !== null; query = this.#takeNext(flight)) {
-      if (mayAnswer) respondAnswer(query, answer, 0, false, null, this.#cookie(query));
+      // AA speaks for the first owner of the answer (RFC 1035 section 4.1.1).
+      if (mayAnswer) respondAnswer(query, answer, 0, flight.beginsHere, null, this.#cookie(query));
       else writeDenial(query, ending, this.#cookie(query));
       if (query.evidence !== null && mayAnswer) {
         const evidence = this.#audit.renderDetail({ upstream: server, evidence: query.evidence });
@@ -572,7 +573,7 @@ export class Forwarding implements FlightHome {
     server: string,
     answer?: Answer,
   ): void {
-    if (flight.variant < 0) return;
+    if (flight.beginsHere) return;
     const short = failure === 'timeout' || failure === 'unreachable';
     const ttlSeconds = short
       ? Math.min(UNREACHABLE_TTL_SECONDS_MAX, this.#limits.failureTtlSeconds)

@@ -503,6 +503,8 @@ describe('local zones', () => {
       'CNAME www.example.com',
       'A 192.0.2.99',
     ]);
+    // AA speaks for the first owner, which is ours (RFC 1035 section 4.1.1).
+    expect(response.flags).toContain('aa');
   });
 
   test('an alias out of the zone to a denied name is not asked', () => {
