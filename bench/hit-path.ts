@@ -6,22 +6,13 @@
  * `node dist-bench/bench/hit-path.js [SECONDS]`
  */
 import type { Datagram } from '../src/net/index.ts';
-import { openMemoryPath } from './memory-path.ts';
+import { openMemoryPath, QUERY as query } from './memory-path.ts';
 
 const SECONDS = Number(process.argv[2] ?? 8);
 const WARM_UP_RUNS = 400;
 const BATCH = 64;
 /** A run is sixteen batches. */
 const RUN = 16 * BATCH;
-
-const query = Buffer.from(
-  '000001000001000000000001' +
-    '08' +
-    '30'.repeat(8) +
-    '0562656e636804746573740000010001' +
-    '00002904d0000000000000',
-  'hex',
-);
 
 async function measure(withAudit: boolean, names: number): Promise<string> {
   const { engine, socket, intake, close } = await openMemoryPath(withAudit);

@@ -117,6 +117,16 @@ export class MemorySocket implements DatagramSocket {
   async close(): Promise<void> {}
 }
 
+/** A question for `00000000.bench.test`, A, with an OPT; the digits stand at octets 13 to 20. */
+export const QUERY = Buffer.from(
+  '000001000001000000000001' +
+    '08' +
+    '30'.repeat(8) +
+    '0562656e636804746573740000010001' +
+    '00002904d0000000000000',
+  'hex',
+);
+
 export interface MemoryPath {
   readonly engine: MemoryEngine;
   readonly socket: MemorySocket;

@@ -7,7 +7,7 @@
  */
 import { PerformanceObserver } from 'node:perf_hooks';
 import type { Datagram } from '../src/net/index.ts';
-import { openMemoryPath } from './memory-path.ts';
+import { openMemoryPath, QUERY as query } from './memory-path.ts';
 
 const ROUNDS = Number(process.argv[2] ?? 40);
 const QUERIES = 20_000;
@@ -15,14 +15,6 @@ const BATCH = 32;
 
 const { engine, socket, intake, close } = await openMemoryPath(true);
 
-const query = Buffer.from(
-  '000001000001000000000001' +
-    '08' +
-    '30'.repeat(8) +
-    '0562656e636804746573740000010001' +
-    '00002904d0000000000000',
-  'hex',
-);
 let number = 0;
 
 async function ask(count: number): Promise<void> {

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import type { EngineName } from '../../src/net/index.ts';
 import { openEngine } from '../../src/net/index.ts';
+import type { Libc } from '../../src/net/libc.ts';
 
 export interface Received {
   readonly message: Buffer;
@@ -70,4 +71,27 @@ export async function runnableEngines(): Promise<EngineName[]> {
   if (engine.name === 'native') return ['native', 'portable'];
   console.log(`native engine not tested: ${reason}`);
   return ['portable'];
+}
+
+/** What a scripted kernel does with one call of `sendmmsg`. */
+export type Act = { readonly sends: number } | { readonly errno: number };
+
+/** A kernel that answers `sendmmsg` from a script, so many sent at most or an error, and then is the real one. */
+export function scripted(real: Libc, script: readonly Act[]): Libc & { readonly asked: number[] } {
+  const asked: number[] = [];
+  let errno: number | null = null;
+  return {
+    ...real,
+    asked,
+    sendmmsg: (fd, headers, count) => {
+      const act = script[asked.length];
+      asked.push(count);
+      errno = null;
+      if (act === undefined) return real.sendmmsg(fd, headers, count);
+      if ('sends' in act) return real.sendmmsg(fd, headers, Math.min(count, act.sends));
+      errno = act.errno;
+      return -1;
+    },
+    errno: () => errno ?? real.errno(),
+  };
 }

@@ -8,7 +8,7 @@ import { ConnectedSockets } from '../../src/net/native-connected.ts';
 import { Opener } from '../../src/net/native-open.ts';
 import { NativeSocket } from '../../src/net/native-socket.ts';
 import { Watch } from '../../src/net/watch.ts';
-import { Client, settle, until } from './harness.ts';
+import { Client, scripted, settle, until } from './harness.ts';
 
 const EPERM = 1;
 const ENOSYS = 38;
@@ -28,28 +28,6 @@ async function client(): Promise<Client> {
   const opened = await Client.open('127.0.0.1');
   closers.push(() => opened.close());
   return opened;
-}
-
-/** A kernel that answers `sendmmsg` from a script: so many sent at most, or an error. Then the real one. */
-function scripted(
-  script: readonly ({ sends: number } | { errno: number })[],
-): Libc & { readonly asked: number[] } {
-  const asked: number[] = [];
-  let errno: number | null = null;
-  return {
-    ...real,
-    asked,
-    sendmmsg: (fd, headers, count) => {
-      const act = script[asked.length];
-      asked.push(count);
-      errno = null;
-      if (act === undefined) return real.sendmmsg(fd, headers, count);
-      if ('sends' in act) return real.sendmmsg(fd, headers, Math.min(count, act.sends));
-      errno = act.errno;
-      return -1;
-    },
-    errno: () => errno ?? real.errno(),
-  };
 }
 
 function listen(
@@ -124,7 +102,7 @@ describe.skipIf(skipped !== null)('sending replies', () => {
     },
   ])('$name', async ({ script, arrive, unsent }) => {
     const held: Datagram[] = [];
-    const libc = scripted(script);
+    const libc = scripted(real, script);
     const server = listen(libc, {
       onBatch: (datagrams, count) => {
         held.push(...datagrams.slice(0, count));
@@ -143,7 +121,7 @@ describe.skipIf(skipped !== null)('sending replies', () => {
 
   test('takes at most 64 in one call', async () => {
     const held: Datagram[] = [];
-    const libc = scripted([]);
+    const libc = scripted(real, []);
     const server = listen(libc, {
       onBatch: (datagrams, count) => {
         held.push(...datagrams.slice(0, count));
@@ -231,7 +209,7 @@ describe.skipIf(skipped !== null)('a connected socket', () => {
 
   test('sends the datagram whose place an earlier refusal took', async () => {
     const peer = await client();
-    const { socket, events } = dial(scripted([{ errno: ECONNREFUSED }]), peer.port);
+    const { socket, events } = dial(scripted(real, [{ errno: ECONNREFUSED }]), peer.port);
     socket.send(Buffer.from('a'), 1);
     socket.send(Buffer.from('b'), 1);
     socket.flush();
@@ -242,7 +220,7 @@ describe.skipIf(skipped !== null)('a connected socket', () => {
 
   test('loses one datagram, not its queue, to a firewall', async () => {
     const peer = await client();
-    const { socket, events } = dial(scripted([{ sends: 1 }, { errno: EPERM }]), peer.port);
+    const { socket, events } = dial(scripted(real, [{ sends: 1 }, { errno: EPERM }]), peer.port);
     for (const letter of 'abc') socket.send(Buffer.from(letter), 1);
     socket.flush();
     await until(() => peer.received.length === 2, 'the others');

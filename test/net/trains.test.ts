@@ -7,7 +7,7 @@ import { Opener } from '../../src/net/native-open.ts';
 import { NativeSocket } from '../../src/net/native-socket.ts';
 import { knowsTrains } from '../../src/net/try-out.ts';
 import { Watch } from '../../src/net/watch.ts';
-import { Client, hasIpv6, until } from './harness.ts';
+import { type Act, Client, hasIpv6, scripted, until } from './harness.ts';
 
 const loaded = await loadLibc();
 const real = loaded.libc as Libc;
@@ -27,26 +27,10 @@ async function client(address = '127.0.0.1'): Promise<Client> {
   return opened;
 }
 
-type Act = { readonly sends: number } | { readonly errno: number };
-
 /** A server that keeps what it gets; its kernel answers `sendmmsg` from a script first. `asked`: messages of each call. */
 function listen(script: readonly Act[] = [], address = '127.0.0.1') {
-  const asked: number[] = [];
   const held: Datagram[] = [];
-  let errno: number | null = null;
-  const libc: Libc = {
-    ...real,
-    sendmmsg: (fd, headers, count) => {
-      const act = script[asked.length];
-      asked.push(count);
-      errno = null;
-      if (act === undefined) return real.sendmmsg(fd, headers, count);
-      if ('sends' in act) return real.sendmmsg(fd, headers, Math.min(count, act.sends));
-      errno = act.errno;
-      return -1;
-    },
-    errno: () => errno ?? real.errno(),
-  };
+  const libc = scripted(real, script);
   const options = {
     address,
     port: 0,
@@ -60,7 +44,7 @@ function listen(script: readonly Act[] = [], address = '127.0.0.1') {
   };
   const server = new NativeSocket(libc, new Opener(libc), new Watch(libc), options, true);
   closers.push(() => server.close());
-  return { server, held, asked };
+  return { server, held, asked: libc.asked };
 }
 
 /** Asks with each text from its client, one after the other, and sends all texts back in one flush. */
