@@ -261,6 +261,7 @@ const CLIENTS: Readonly<Record<string, string>> = {
  * Client, name, type and what it gets:
  *
  *   up, vpc         the answer of that upstream                  local ADDRESS   of a local zone, with authority
+ *   local+up        an alias of a local zone, with authority, and behind it the answer of the upstream
  *   nx, nodata      denied so, with SOA and EDE 15               refused, silence, address ADDRESS
  *
  * and, behind a comma, the cause or the rule that the audit has.
@@ -372,7 +373,7 @@ contest nothing.home.example A                local NXDOMAIN
 contest non.home.example A                    local NODATA
 contest home.example TXT                      local NODATA
 contest home.example AAAA                     local NODATA
-contest out.home.example A                    up
+contest out.home.example A                    local+up
 answers nx.example A                          nx, denied
 answers nodata.example A                      nodata, denied
 answers refused.example A                     refused, denied
@@ -472,7 +473,7 @@ function told(message: ReadMessage): string {
   const last = answer.at(-1);
   if (flags.includes('aa')) {
     if (last === undefined) return `local ${rcode === 'NXDOMAIN' ? 'NXDOMAIN' : 'NODATA'}`;
-    return `local ${last.rdata}`;
+    return last.rdata === '192.0.2.1' ? 'local+up' : `local ${last.rdata}`;
   }
   if (rcode === 'SERVFAIL') return 'servfail';
   if (rcode === 'REFUSED') return blocked ? 'refused' : 'stranger';
@@ -538,7 +539,7 @@ describe('the words of a policy', () => {
     const entry = serving.entries().findLast((one) => one['client'] === CLIENTS[client]);
     expect({ got, entry: entry?.['qtype'] }).toEqual({ got: outcome, entry: type });
     // What is denied by its own name has reached nobody.
-    const isDenied = !/^(up|vpc|servfail)$/.test(outcome) && client !== 'aliases';
+    const isDenied = !/^(up|vpc|local\+up|servfail)$/.test(outcome) && client !== 'aliases';
     if (isDenied) expect(upstream.asked.length + vpc.asked.length).toBe(asked);
     if (why.includes('/')) expect(entry).toMatchObject({ rule: why, verdict: 'allow' });
     else if (why !== '') expect(entry).toMatchObject({ cause: why });
