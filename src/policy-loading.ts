@@ -29,16 +29,18 @@ export interface PolicyLoading {
   readonly hashSeed: number;
   readonly generation: number;
   readonly nowMs: number;
+  /** For who only judges names: the settings need not have the pools that the policy sends them to. */
+  readonly anyPool?: boolean;
 }
 
 /** The compiled policy of these settings, or everything that is wrong with it. Throws for no content of any file. */
 export function loadPolicy(
   settings: Settings,
-  { hashSeed, generation, nowMs }: PolicyLoading,
+  { hashSeed, generation, nowMs, anyPool = false }: PolicyLoading,
 ): LoadedPolicy | { readonly faults: readonly Fault[] } {
   const loaded = loadPolicies({
     paths: settings.policies,
-    pools: Object.keys(settings.upstreams),
+    pools: anyPool ? null : Object.keys(settings.upstreams),
     nowMs,
   });
   if (!('source' in loaded)) return { faults: loaded.faults };

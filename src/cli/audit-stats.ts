@@ -1,4 +1,5 @@
 /** `sallyport audit stats`: what a stretch of the log adds up to. */
+
 import { Command } from 'commander';
 import { AuditStats, plainText, readRecords, type Tally } from '../audit/index.ts';
 import {
@@ -11,6 +12,7 @@ import {
   unsealerOf,
   withFilters,
 } from './audit-flags.ts';
+import { counted } from './counted.ts';
 
 interface Flags extends FilterFlags {
   readonly top: number;
@@ -57,7 +59,7 @@ function stats(directory: string, flags: Flags): void {
     return;
   }
   console.log(
-    `${sums.queries} ${sums.queries === 1 ? 'query' : 'queries'} from ${sums.first || '-'} to ${sums.last || '-'}`,
+    `${counted(sums.queries, 'query', 'queries')} from ${sums.first || '-'} to ${sums.last || '-'}`,
   );
   if (sums.queries > 0) {
     console.log(`from cache: ${percent(sums.cached, sums.queries)}`);

@@ -2,10 +2,12 @@
  * `sallyport audit verify`: whether the log is what was written. Offline; exit 0 when it is, 1 when it is not, 2 when something
  * that was given cannot be used.
  */
+
 import { existsSync, readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { plainText, verifyAudit, type WorkerReport } from '../audit/index.ts';
 import { DIRECTORY, Progress, requireLog, unsealerOf, withDecryptKey } from './audit-flags.ts';
+import { counted } from './counted.ts';
 import { usable } from './unusable.ts';
 
 interface Flags {
@@ -55,9 +57,7 @@ function verify(directory: string, flags: Flags): void {
     console.log(plainText(summaryOf(one)));
   }
   const count = report.faults.length;
-  console.log(
-    report.ok ? 'The log is whole.' : `The log is NOT whole: ${count} ${count === 1 ? 'fault' : 'faults'}.`,
-  );
+  console.log(report.ok ? 'The log is whole.' : `The log is NOT whole: ${counted(count, 'fault')}.`);
 }
 
 /** Since when, and until when somebody has signed for it: who expects more sees that it is missing. */
@@ -67,7 +67,7 @@ function summaryOf(one: WorkerReport): string {
   const gone = erased > 0 ? ` (${erased} erased on request)` : '';
   const last =
     lastCheckpoint === null ? '' : ` (the last, of ${lastCheckpoint.time}, covers record ${lastSigned})`;
-  return `worker ${worker}: ${segments} segments since ${one.since}, records ${firstRecord} to ${lastRecord}${gone}, ${checkpoints} signed checkpoints${last}, root ${one.root.slice(0, 16)}… of ${one.leaves} leaves`;
+  return `worker ${worker}: ${counted(segments, 'segment')} since ${one.since}, records ${firstRecord} to ${lastRecord}${gone}, ${counted(checkpoints, 'signed checkpoint')}${last}, root ${one.root.slice(0, 16)}… of ${one.leaves} leaves`;
 }
 
 /** A document that is JSON as a whole (what a webhook was sent) is one text; anything else is taken line by line. */

@@ -1,6 +1,8 @@
 /** `sallyport check`: everything that is wrong with settings and policies, at once. */
+
 import { Command } from 'commander';
 import { loadPolicy } from '../policy-loading.ts';
+import { counted } from './counted.ts';
 import { printFaults, readSettings, type SettingsFlags, withSettings } from './settings-flags.ts';
 
 export function checkCommand(): Command {
@@ -32,11 +34,11 @@ function check(policies: string[], flags: SettingsFlags & { json?: boolean; stri
   if (asJson) return;
   if (isFaulty) {
     const count = loaded.faults.filter(({ severity }) => severity === 'fault').length;
-    console.error(`\n${count} fault${count === 1 ? '' : 's'}: the policy would not go into force.`);
+    console.error(`\n${counted(count, 'fault')}: the policy would not go into force.`);
     return;
   }
   const { policy, ruleCount, files } = loaded;
   console.log(
-    `${files.join(', ')}: ${ruleCount} rule${ruleCount === 1 ? '' : 's'} in force for ${policy.groups.length === 1 ? 'group' : 'groups'} ${policy.groups.map(({ name }) => name).join(', ')}.`,
+    `${files.join(', ')}: ${counted(ruleCount, 'rule')} in force for ${policy.groups.length === 1 ? 'group' : 'groups'} ${policy.groups.map(({ name }) => name).join(', ')}.`,
   );
 }

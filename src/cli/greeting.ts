@@ -2,9 +2,11 @@
  * What `serve` prints when it serves: where, with what policy, and what to try. The names to try are of this policy and
  * were judged by it, for whoever asks from this machine: a hint that does not hold would be worse than none.
  */
+
 import { explain } from '../explain.ts';
 import type { Service, ServiceAddresses } from '../main.ts';
 import type { LoadedPolicy } from '../policy-loading.ts';
+import { counted } from './counted.ts';
 
 /** The lines, for standard output: what goes to standard error is the log's. */
 export function greeting(service: Service): string {
@@ -18,9 +20,9 @@ export function greeting(service: Service): string {
     `Sallyport ${version}`,
     `  serving    ${addressList(addresses)}`,
     `  http       ${addresses.http === null ? 'off' : `http://${hostPort(addresses.http)}/metrics /healthz /readyz /explain`}`,
-    `  policy     ${policies.join(', ')}: ${rules} rule${rules === 1 ? '' : 's'}, groups ${groups.join(', ')}`,
+    `  policy     ${policies.join(', ')}: ${counted(rules, 'rule')}, groups ${groups.join(', ')}`,
     `  upstreams  ${pools.length === 0 ? 'none: local zones and denials only' : pools.join('; ')}`,
-    `  sockets    ${engine}${engineReason === null ? '' : ` (${engineReason})`}, ${workers} worker${workers === 1 ? '' : 's'}`,
+    `  sockets    ${engine}${engineReason === null ? '' : ` (${engineReason})`}, ${counted(workers, 'worker')}`,
     `  audit      ${audit}`,
     ...service.unready().map((why) => `  NOT READY  ${why}`),
     '',

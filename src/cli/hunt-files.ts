@@ -188,9 +188,12 @@ async function* fromLines(
   let reader: LineReader | undefined;
   let number = 0;
   let found = 0;
+  // A segment in which nobody has asked yet lacks nothing.
+  let isSegment = false;
   const faultsBefore = counters.faults;
   for await (const { line, number: at } of opened(linesOf(source), file, unsealer)) {
     number = at;
+    if (number === 1) isSegment = line.startsWith('{"type":"segment",');
     reader ??= readerFor(line, file);
     if (reader === undefined) continue;
     try {
@@ -205,7 +208,7 @@ async function* fromLines(
       noteFault(counters, `${file}:${number}: ${error.message}`);
     }
   }
-  if (found === 0 && counters.faults === faultsBefore)
+  if (found === 0 && !isSegment && counters.faults === faultsBefore)
     noteFault(
       counters,
       number === 0

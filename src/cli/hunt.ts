@@ -1,9 +1,11 @@
 /** `sallyport hunt FILE…`: the tunnel detector over logs. */
+
 import { type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { plainText, segmentNames } from '../audit/index.ts';
 import { unsealerOf, withDecryptKey } from './audit-flags.ts';
+import { counted } from './counted.ts';
 import { noReadCounters, noteFault, type ReadCounters, recordsOf } from './hunt-files.ts';
 import { inOrder, merged } from './hunt-order.ts';
 import { replay, replayTarget } from './hunt-replay.ts';
@@ -119,7 +121,7 @@ async function hunt(files: string[], flags: Flags, dependencies: HuntDependencie
   if (flags.json === true) print(summary);
   else {
     process.stdout.write(
-      `${summary.queries} queries, ${summary.pairs} pairs of client and domain, ${summary.flaggedPairs} flagged, ${summary.deniedQueries} queries would have been denied; ${summary.seconds} s, ${Math.round(summary.maxRssBytes / 1048576)} MiB\n`,
+      `${counted(summary.queries, 'query', 'queries')}, ${counted(summary.pairs, 'pair')} of client and domain, ${summary.flaggedPairs} flagged, ${counted(summary.deniedQueries, 'query', 'queries')} would have been denied; ${summary.seconds} s, ${Math.round(summary.maxRssBytes / 1048576)} MiB\n`,
     );
   }
 }
@@ -132,15 +134,34 @@ function forMachines({ rule, scope, ...verdict }: HuntVerdict): Omit<HuntVerdict
 /** What the log lacked, for people: on standard error, whatever standard output is. */
 function remarks({ samples, faults, redacted, captures }: ReadCounters, late: number): string[] {
   const { fragments, cut, gaps } = captures;
-  const counted: readonly (readonly [number, string])[] = [
-    [faults - samples.length, 'more faults like these'],
-    [redacted, 'names are redacted in the log: what their marks stand for cannot be counted'],
-    [fragments, 'fragments of packets were passed over: long answers are missing, queries hardly'],
-    [cut, 'packets were kept in part; capture with "tcpdump -s 0"'],
-    [gaps, 'times a TCP connection lacked octets; what it said there is missing'],
-    [late, 'lines came too late to be put in order'],
+  const lacking: readonly (readonly [number, string, string])[] = [
+    [faults - samples.length, 'more fault like these', 'more faults like these'],
+    [
+      redacted,
+      'name is redacted in the log: what its marks stand for cannot be counted',
+      'names are redacted in the log: what their marks stand for cannot be counted',
+    ],
+    [
+      fragments,
+      'fragment of a packet was passed over: long answers are missing, queries hardly',
+      'fragments of packets were passed over: long answers are missing, queries hardly',
+    ],
+    [
+      cut,
+      'packet was kept in part; capture with "tcpdump -s 0"',
+      'packets were kept in part; capture with "tcpdump -s 0"',
+    ],
+    [
+      gaps,
+      'time a TCP connection lacked octets; what it said there is missing',
+      'times a TCP connection lacked octets; what it said there is missing',
+    ],
+    [late, 'line came too late to be put in order', 'lines came too late to be put in order'],
   ];
-  return [...samples, ...counted.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`)];
+  return [
+    ...samples,
+    ...lacking.filter(([count]) => count > 0).map(([count, one, many]) => counted(count, one, many)),
+  ];
 }
 
 function portNumber(text: string): number {

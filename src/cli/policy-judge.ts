@@ -10,7 +10,12 @@ const SEED = 0;
 export async function policyJudge(path: string): Promise<Judge> {
   const loaded = loadSettings({ env: {}, overrides: { policies: [path] } });
   if (!('settings' in loaded)) throw new Error(loaded.faults.map(({ what }) => what).join('; '));
-  const compiled = loadPolicy(loaded.settings, { hashSeed: SEED, generation: 1, nowMs: Date.now() });
+  const compiled = loadPolicy(loaded.settings, {
+    hashSeed: SEED,
+    generation: 1,
+    nowMs: Date.now(),
+    anyPool: true,
+  });
   if (!('compiled' in compiled)) {
     const faults = compiled.faults.map(
       ({ file, line, what, instead }) => `${file}:${line}: ${what}; ${instead}`,

@@ -20,8 +20,8 @@ import type { YamlSource } from './yaml-source.ts';
 export interface PolicyRequest {
   /** Files, or directories whose *.yaml files are all read. */
   readonly paths: readonly string[];
-  /** Names of the upstream pools in the settings. */
-  readonly pools: readonly string[];
+  /** Names of the upstream pools in the settings; null for who only judges names, and forwards none. */
+  readonly pools: readonly string[] | null;
   /** Wall clock, milliseconds since 1970: tells what has expired. */
   readonly nowMs: number;
 }
@@ -47,7 +47,7 @@ export function loadPolicies(request: PolicyRequest): PolicyOutcome {
 /** Joins what was read from files; `found` are faults that are known already. */
 export function joinPolicies(
   parts: readonly PolicyPart[],
-  pools: readonly string[],
+  pools: readonly string[] | null,
   found: readonly Fault[],
 ):
   | { readonly source: PolicySource; readonly warnings: readonly Fault[] }
@@ -178,8 +178,8 @@ function unknown(
   });
 }
 
-function unknownPool(source: YamlSource, path: Path, pool: string, pools: readonly string[]): Fault[] {
-  if (pools.includes(pool)) return [];
+function unknownPool(source: YamlSource, path: Path, pool: string, pools: readonly string[] | null): Fault[] {
+  if (pools === null || pools.includes(pool)) return [];
   const known = suggest('pool', pool, pools);
   const instead = `${known}, or define it in the settings: upstreams: {${pool}: {servers: [192.0.2.53]}}`;
   return [source.fault('fault', path, `the settings have no pool "${pool}" of upstreams`, instead)];

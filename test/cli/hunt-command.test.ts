@@ -3,6 +3,7 @@ import { createSocket } from 'node:dgram';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
 import { sallyport } from '../e2e/processes.ts';
@@ -29,8 +30,22 @@ describe('what is found', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/192\.0\.2\.9 → evil\.example: block domain for client/);
     expect(stdout).toMatch(
-      /3 queries, 1 pairs of client and domain, 1 flagged, 3 queries would have been denied/,
+      /3 queries, 1 pair of client and domain, 1 flagged, 3 queries would have been denied/,
     );
+  });
+
+  test('in a segment of the audit in which nobody has asked yet is nothing, and no fault', async () => {
+    const header = '{"type":"segment","version":1,"worker":0,"boot":"b","number":1,"seq":1}\n';
+    const { code, stdout, stderr } = await sallyport('hunt', file('new.ndjson', header));
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^0 queries, /);
+  });
+
+  test('is judged by a policy whose pools are in no settings here', async () => {
+    const policy = fileURLToPath(new URL('../../policies/aws-vpc.yaml', import.meta.url));
+    const { code, stdout, stderr } = await sallyport('hunt', '--policy', policy, file('quiet.tsv', QUIET));
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain('1 query would have been denied');
   });
 
   test('is printed for programs, a verdict, each denied query, and a summary last', async () => {
@@ -79,8 +94,8 @@ describe('our audit', () => {
     writeFileSync(join(directory, 'w0-00000002-20261121T091012123Z.ndjson'), entry(2, 'www.example.com'));
     const { code, stdout, stderr } = await sallyport('hunt', directory);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^2 queries, 1 pairs of client and domain, 0 flagged/);
-    expect(stderr).toBe('1 names are redacted in the log: what their marks stand for cannot be counted\n');
+    expect(stdout).toMatch(/^2 queries, 1 pair of client and domain, 0 flagged/);
+    expect(stderr).toBe('1 name is redacted in the log: what its marks stand for cannot be counted\n');
   });
 
   test('a name that only looks like a mark is a name', async () => {
@@ -163,7 +178,7 @@ describe('what cannot be read is told: where, and what is expected', () => {
 test('a header line may begin with # and give another order', async () => {
   const path = file('header.tsv', '#client\tname\tseconds\n192.0.2.1\twww.example.com\t1700000000\n');
   const { stdout, stderr } = await sallyport('hunt', path);
-  expect([stdout.slice(0, 9), stderr]).toEqual(['1 queries', '']);
+  expect([stdout.slice(0, 7), stderr]).toEqual(['1 query', '']);
 });
 
 describe('--replay', () => {

@@ -1,0 +1,3 @@
+/** A number with its noun: `1 query`, `2 queries`, `1 rule`, `2 rules`. */
+export const counted = (count: number, one: string, many = `${one}s`): string =>
+  `${count} ${count === 1 ? one : many}`;
