@@ -46,6 +46,11 @@ export class Asker {
   }
 
   /** Ends it; what was answered until now. */
+  /** Queries that got another rcode than NOERROR, so far. */
+  get failed(): number {
+    return this.#failed;
+  }
+
   stop(): Asked {
     this.#isOver = true;
     this.#close();
