@@ -7,10 +7,11 @@
 import type { AuditLog } from './audit/index.ts';
 import type { ResponseCache } from './cache/index.ts';
 import type { ThreadDetector } from './detection.ts';
-import type { CloseReason, Listener } from './listen/index.ts';
+import type { Listener } from './listen/index.ts';
 import { At, type Counters } from './metrics/index.ts';
 import type { DatagramSocket } from './net/index.ts';
 import type { QueryPath } from './query/index.ts';
+import { streamCounts } from './stream-counts.ts';
 import type { OpenUpstreams } from './upstream/index.ts';
 
 export interface Published {
@@ -22,21 +23,6 @@ export interface Published {
   readonly sockets: readonly DatagramSocket[];
   readonly listeners: readonly Listener[];
 }
-
-/** Why connections are closed, in the words of the metrics; the ordinary end is not counted. */
-const CLOSED_AS: Record<CloseReason, keyof typeof At | null> = {
-  peer: null,
-  shutdown: null,
-  idle: 'streamClosedIdle',
-  evicted: 'streamClosedLimit',
-  'client-limit': 'streamClosedLimit',
-  spent: 'streamClosedLimit',
-  abuse: 'streamClosedLimit',
-  'slow-message': 'streamClosedStalled',
-  'slow-reader': 'streamClosedStalled',
-  malformed: 'streamClosedMalformed',
-  handshake: 'streamClosedMalformed',
-};
 
 export class Publisher {
   readonly #columns: Float64Array;
@@ -100,20 +86,9 @@ export class Publisher {
   }
 
   #publishStreams(): void {
-    let accepted = 0;
-    let open = 0;
-    const closed = new Map<keyof typeof At, number>();
-    for (const { counters } of this.#from.listeners) {
-      accepted += counters.accepted;
-      open += counters.open;
-      for (const [reason, count] of Object.entries(counters.closed) as [CloseReason, number][]) {
-        const column = CLOSED_AS[reason];
-        if (column !== null) closed.set(column, (closed.get(column) ?? 0) + count);
-      }
-    }
-    this.#count('streamAccepted', accepted);
-    this.#columns[At.streamOpen] = open;
-    for (const [column, count] of closed) this.#count(column, count);
+    const { listeners } = this.#from;
+    for (const [column, count] of streamCounts(listeners)) this.#count(column, count);
+    this.#columns[At.streamOpen] = listeners.reduce((open, { counters }) => open + counters.open, 0);
   }
 
   #count(column: keyof typeof At, sinceStart: number): void {

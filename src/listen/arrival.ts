@@ -14,15 +14,26 @@ export class Arrival implements Tracked, Closable {
   readonly lastActiveMs: number;
   readonly #raw: Socket;
   readonly #hub: Hub;
-  readonly #onDone: () => void;
+  readonly #lateReason: CloseReason;
+  readonly #onEnd: (reason: CloseReason | null) => void;
   #reason: CloseReason | null = null;
   #done = false;
 
-  constructor(raw: Socket, hub: Hub, onDone: () => void) {
+  /**
+   * Closed for `lateReason` when nothing comes of it in time. `onEnd` is called once: with null when it is known what it
+   * is, else with why it was closed.
+   */
+  constructor(
+    raw: Socket,
+    hub: Hub,
+    lateReason: CloseReason,
+    onEnd: (reason: CloseReason | null) => void = () => {},
+  ) {
     const { limits } = hub;
     this.#raw = raw;
     this.#hub = hub;
-    this.#onDone = onDone;
+    this.#lateReason = lateReason;
+    this.#onEnd = onEnd;
     this.address = raw.remoteAddress ?? '';
     this.lastActiveMs = limits.now();
     raw.on('error', () => {});
@@ -37,11 +48,11 @@ export class Arrival implements Tracked, Closable {
     this.#done = true;
     this.#hub.limits.leave(this);
     this.#hub.pass(this);
-    this.#onDone();
+    this.#onEnd(null);
   }
 
   check(nowMs: number): void {
-    if (nowMs - this.lastActiveMs > this.#hub.limits.settings.handshakeMs) this.shut('handshake');
+    if (nowMs - this.lastActiveMs > this.#hub.limits.settings.handshakeMs) this.shut(this.#lateReason);
   }
 
   finish(reason: CloseReason): void {
@@ -56,8 +67,9 @@ export class Arrival implements Tracked, Closable {
   readonly #onClose = (): void => {
     if (this.#done) return;
     this.#done = true;
+    const reason = this.#reason ?? 'peer';
     this.#hub.limits.leave(this);
-    this.#hub.leave(this, this.#reason ?? 'peer');
-    this.#onDone();
+    this.#hub.leave(this, reason);
+    this.#onEnd(reason);
   };
 }

@@ -66,12 +66,21 @@ export interface ListenerCounters {
   closed: Record<CloseReason, number>;
   /** Reading stopped for a while: too many in flight, or too much output that the client has not read. */
   paused: number;
-  /** TLS handshakes finished, and those of them that resumed a session. */
+  /** TLS handshakes finished, those of them that resumed a session, and those that failed or took too long. */
   handshakes: number;
   resumed: number;
+  handshakesFailed: number;
   /** HTTP requests answered with another status than 200, by status. */
   httpErrors: Record<number, number>;
+  /** HTTP/2 streams that were reset because a bound was met, by bound. */
+  streamsReset: Record<StreamBound, number>;
 }
+
+/**
+ * A bound on the streams of one HTTP/2 connection: how many at once, octets of URLs that wait for the end of their
+ * requests, octets of responses behind shut windows.
+ */
+export type StreamBound = 'streams' | 'urls' | 'output';
 
 /** Why a listener closed a connection. `peer` is the ordinary end: the client closed or reset it. */
 export type CloseReason =
@@ -84,6 +93,7 @@ export type CloseReason =
   | 'malformed'
   | 'spent'
   | 'handshake'
+  | 'handshake-limit'
   | 'abuse'
   | 'shutdown';
 

@@ -49,7 +49,7 @@ function plainServer(
   const server = createServer({ allowHalfOpen: true, noDelay: true });
   server.on('connection', (socket) => {
     hub.counters.accepted++;
-    const arrival = new Arrival(socket, hub, () => {});
+    const arrival = new Arrival(socket, hub, 'idle');
     const left = (): void => arrival.shut('peer');
     socket.once('end', left);
     socket.once('data', (chunk: Buffer) => {

@@ -41,13 +41,16 @@ export class Hub {
       malformed: 0,
       spent: 0,
       handshake: 0,
+      'handshake-limit': 0,
       abuse: 0,
       shutdown: 0,
     },
     paused: 0,
     handshakes: 0,
     resumed: 0,
+    handshakesFailed: 0,
     httpErrors: {},
+    streamsReset: { streams: 0, urls: 0, output: 0 },
   };
   readonly #open = new Set<Closable>();
   #onEmpty: (() => void) | null = null;

@@ -44,8 +44,11 @@ export function secureServer(
   server.on('connection', (raw: Socket) => {
     hub.counters.accepted++;
     const key = keyOf(raw);
-    const handshake = new Arrival(raw, hub, () => handshakes.delete(key));
-    if (!hub.limits.mayShakeHands(handshake.address)) handshake.shut('handshake');
+    const handshake = new Arrival(raw, hub, 'handshake', (reason) => {
+      handshakes.delete(key);
+      if (reason === 'handshake') hub.counters.handshakesFailed++;
+    });
+    if (!hub.limits.mayShakeHands(handshake.address)) handshake.shut('handshake-limit');
     if (!raw.destroyed) handshakes.set(key, handshake);
   });
   server.on('secureConnection', (socket) => {

@@ -13,6 +13,8 @@
  * no name, client or rule of a stranger's making can add one. The room imports no other, so code points are spelled here.
  */
 
+import { type PlainRow, STREAM_ROWS } from './stream-rows.ts';
+
 /** Transports of a query; the index is what the hot path passes. */
 export const TRANSPORTS = ['udp', 'tcp', 'dot', 'doh'] as const;
 
@@ -164,31 +166,7 @@ export const PLAIN = [
     'Datagrams dropped on arrival because every slot was taken.',
   ],
   ['udpUnsent', 'counter', 'udp_unsent_total', {}, 'Responses that the kernel would not take.'],
-  [
-    'streamAccepted',
-    'counter',
-    'stream_connections_total',
-    { outcome: 'accepted' },
-    'Connections of clients, by how they were received.',
-  ],
-  [
-    'streamClosedIdle',
-    'counter',
-    'stream_closed_total',
-    { cause: 'idle' },
-    'Connections that Sallyport closed, by cause.',
-  ],
-  ['streamClosedLimit', 'counter', 'stream_closed_total', { cause: 'limit' }, ''],
-  ['streamClosedStalled', 'counter', 'stream_closed_total', { cause: 'stalled' }, ''],
-  ['streamClosedMalformed', 'counter', 'stream_closed_total', { cause: 'malformed' }, ''],
-  [
-    'streamPaused',
-    'counter',
-    'stream_paused_total',
-    {},
-    'Times a connection was not read from for a while: too much in flight or unread on it.',
-  ],
-  ['streamOpen', 'gauge', 'stream_open', {}, 'Connections of clients that are open.'],
+  ...STREAM_ROWS,
   ['inFlight', 'gauge', 'in_flight', {}, 'Queries taken up and not yet answered.'],
   [
     'proxyFaults',
@@ -332,14 +310,6 @@ export const PLAIN = [
   ],
   ['bugs', 'counter', 'panics_total', {}, 'Exceptions caught around a query; each is a fault of Sallyport.'],
 ] as const satisfies readonly PlainRow[];
-
-type PlainRow = readonly [
-  column: string,
-  kind: 'counter' | 'gauge',
-  name: string,
-  labels: Readonly<Record<string, string>>,
-  help: string,
-];
 
 export type PlainName = (typeof PLAIN)[number][0];
 

@@ -1,5 +1,5 @@
 /** Counters as typed arrays, one set for each worker, and the page that Prometheus reads. */
-export { At, decisionAt } from './catalogue.ts';
+export { At, decisionAt, type PlainName } from './catalogue.ts';
 export { Counters, createCounters, openCounters } from './counters.ts';
 export {
   createExposition,

@@ -112,6 +112,7 @@ describe('an HTTP/1.1 connection', () => {
     client.socket.write(octets);
     await until('the end', () => client.ended || client.closed);
     expect(statuses(client)).toEqual([status]);
+    expect(listener.counters.httpErrors).toEqual({ [status]: 1 });
     await until('the count', () => listener.counters.closed.malformed === 1);
   });
 

@@ -136,6 +136,7 @@ describe('a DoT listener (RFC 7858)', () => {
     await until('the refusal', () => socket.destroyed);
     await until('the count', () => listener.counters.closed.handshake + listener.counters.closed.peer === 1);
     expect(listener.counters.handshakes).toBe(0);
+    expect(listener.counters.handshakesFailed).toBe(listener.counters.closed.handshake);
   });
 
   test('refuses a second handshake within a connection of TLS 1.2', async () => {
@@ -202,6 +203,7 @@ describe('a DoT listener (RFC 7858)', () => {
     const socket = connectTcp(listener.port, '127.0.0.1');
     await once(socket, 'close');
     await until('the count', () => listener.counters.closed.handshake === 1);
+    expect(listener.counters.handshakesFailed).toBe(1);
     expect(path.limits.connections).toBe(0);
   });
 
@@ -228,10 +230,12 @@ describe('a DoT listener (RFC 7858)', () => {
     const listener = await open(echo({ handshakesPerSecond: 12 }));
     const a = await client(listener);
     const flood = Array.from({ length: 20 }, () => dial(listener));
-    await until('the flood to be turned away', () => listener.counters.closed.handshake >= 17);
+    await until('the flood to be turned away', () => listener.counters.closed['handshake-limit'] >= 17);
     await until('the flood to hear of it', () => flood.filter((socket) => !socket.destroyed).length <= 3);
     a.send(query(1));
     expect(idsOf(await a.gets(1))).toEqual([1]);
+    // Turned away is not failed.
+    expect(listener.counters.handshakesFailed).toBe(0);
   });
 
   test('answers what is in flight before it closes', async () => {

@@ -18,4 +18,10 @@ export class DohHub extends Hub {
     this.path = options.path ?? '/dns-query';
     this.isTrustedProxy = options.isTrustedProxy ?? (() => false);
   }
+
+  /** A request was answered with this status, which is not 200. */
+  countError(status: number): void {
+    const { httpErrors } = this.counters;
+    httpErrors[status] = (httpErrors[status] ?? 0) + 1;
+  }
 }

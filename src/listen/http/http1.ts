@@ -2,7 +2,13 @@
  * DNS over HTTPS for clients that speak HTTP/1.1: Node's own server does the protocol, this file the limits and the
  * meaning.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
 import type { Socket } from 'node:net';
 import { type BinaryAddress, readAddress } from '../address.ts';
 import type { CloseReason, StreamTransport } from '../contract.ts';
@@ -53,9 +59,7 @@ export class Http1Service {
       else connection.take(request, response);
     });
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      const status =
-        error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
-      this.#connections.get(socket as Socket)?.failed(status);
+      this.#connections.get(socket as Socket)?.failed(error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400);
     });
   }
 
@@ -151,11 +155,14 @@ class Http1Connection implements Tracked, Closable {
   }
 
   /** What came is not HTTP/1.1. A request whose body it was has that for an answer; what was asked before is answered. */
-  failed(status: string): void {
+  failed(status: 400 | 431): void {
     if (this.#reading !== null) {
       this.#reading.refuse(MALFORMED_BODY);
     } else if (!this.busy && this.#request?.complete !== false && this.#socket.writable) {
-      this.#socket.write(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+      this.hub.countError(status);
+      this.#socket.write(
+        `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`,
+      );
     }
     this.finish('malformed');
   }
@@ -289,8 +296,7 @@ class Http1Exchange implements Origin {
 
   refuse(fault: HttpFault): void {
     const { status, text } = fault;
-    const { httpErrors } = this.#hub.counters;
-    httpErrors[status] = (httpErrors[status] ?? 0) + 1;
+    this.#hub.countError(status);
     this.#request.off('data', this.#onData);
     this.#request.removeAllListeners('end');
     this.#parts = [];

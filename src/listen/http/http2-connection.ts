@@ -11,7 +11,7 @@
 import type { Socket } from 'node:net';
 import { copyOctets } from '../../wire/index.ts';
 import { type BinaryAddress, readAddress } from '../address.ts';
-import type { CloseReason, StreamTransport } from '../contract.ts';
+import type { CloseReason, StreamBound, StreamTransport } from '../contract.ts';
 import type { Closable } from '../hub.ts';
 import { takeIn } from '../intake.ts';
 import type { Tracked } from '../limits.ts';
@@ -193,7 +193,7 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
     ) {
       // A client that asks and does not open its window makes us keep its responses: not without bound, and not for one
       // that sends no more and so can never open it.
-      this.#reset(exchange.stream, ErrorCode.ENHANCE_YOUR_CALM);
+      this.#resetAtBound(exchange.stream, 'output', ErrorCode.ENHANCE_YOUR_CALM);
     } else {
       exchange.pending = octets.slice(sent, length);
       exchange.pendingAt = 0;
@@ -233,10 +233,9 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
   }
 
   #refuse(exchange: Http2Exchange, fault: HttpFault): void {
-    const { httpErrors } = this.#hub.counters;
     const { stream, headOnly } = exchange;
     const { status, text } = fault;
-    httpErrors[status] = (httpErrors[status] ?? 0) + 1;
+    this.#hub.countError(status);
     this.#patience--;
     const body = Buffer.from(text, 'latin1');
     writeFaultHead(
@@ -256,6 +255,11 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
   #ended(exchange: Http2Exchange): void {
     if (exchange.requestEnded) this.#forget(exchange);
     else this.#reset(exchange.stream, ErrorCode.NO_ERROR);
+  }
+
+  #resetAtBound(stream: number, bound: StreamBound, code: number): void {
+    this.#hub.counters.streamsReset[bound]++;
+    this.#reset(stream, code);
   }
 
   #reset(stream: number, code: number): void {
@@ -410,8 +414,12 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
   }
 
   #request(stream: number, ends: boolean): void {
-    if (this.#finishing !== null || this.#streams.size >= STREAMS_MAX) {
+    if (this.#finishing !== null) {
       this.#reset(stream, ErrorCode.REFUSED_STREAM);
+      return;
+    }
+    if (this.#streams.size >= STREAMS_MAX) {
+      this.#resetAtBound(stream, 'streams', ErrorCode.REFUSED_STREAM);
       return;
     }
     if (!head.complete) {
@@ -436,7 +444,7 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
     this.#streams.set(stream, exchange);
     this.#urlsLength += exchange.url.length;
     if (!ends && this.#urlsLength > RECEIVE_WINDOW) {
-      this.#reset(stream, ErrorCode.ENHANCE_YOUR_CALM);
+      this.#resetAtBound(stream, 'urls', ErrorCode.ENHANCE_YOUR_CALM);
       return;
     }
     if (ends) {

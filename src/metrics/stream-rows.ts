@@ -1,0 +1,83 @@
+/** The rows of the catalogue about connections of clients: TCP, TLS and HTTPS. */
+
+/** Column, kind, published name without its prefix, labels, help; see PLAIN of the catalogue. */
+export type PlainRow = readonly [
+  column: string,
+  kind: 'counter' | 'gauge',
+  name: string,
+  labels: Readonly<Record<string, string>>,
+  help: string,
+];
+
+export const STREAM_ROWS = [
+  [
+    'streamAccepted',
+    'counter',
+    'stream_connections_total',
+    { outcome: 'accepted' },
+    'Connections of clients, by how they were received.',
+  ],
+  [
+    'streamClosedIdle',
+    'counter',
+    'stream_closed_total',
+    { cause: 'idle' },
+    'Connections that Sallyport closed, by cause.',
+  ],
+  ['streamClosedLimit', 'counter', 'stream_closed_total', { cause: 'limit' }, ''],
+  ['streamClosedStalled', 'counter', 'stream_closed_total', { cause: 'stalled' }, ''],
+  ['streamClosedMalformed', 'counter', 'stream_closed_total', { cause: 'malformed' }, ''],
+  ['streamClosedHandshake', 'counter', 'stream_closed_total', { cause: 'handshake' }, ''],
+  [
+    'streamPaused',
+    'counter',
+    'stream_paused_total',
+    {},
+    'Times a connection was not read from for a while: too much in flight or unread on it.',
+  ],
+  [
+    'streamGone',
+    'counter',
+    'stream_unanswered_total',
+    { cause: 'gone' },
+    'Queries over connections for which nothing was sent: the client had gone, or a rule drops them.',
+  ],
+  ['streamDropped', 'counter', 'stream_unanswered_total', { cause: 'drop' }, ''],
+  [
+    'tlsFull',
+    'counter',
+    'tls_handshakes_total',
+    { outcome: 'full' },
+    'TLS handshakes of clients, by outcome; resumed: of an earlier session; refused: more of them in a second than may be.',
+  ],
+  ['tlsResumed', 'counter', 'tls_handshakes_total', { outcome: 'resumed' }, ''],
+  ['tlsFailed', 'counter', 'tls_handshakes_total', { outcome: 'failed' }, ''],
+  ['tlsRefused', 'counter', 'tls_handshakes_total', { outcome: 'refused' }, ''],
+  [
+    'http400',
+    'counter',
+    'http_errors_total',
+    { status: '400' },
+    'Requests of DNS over HTTPS answered with another status than 200, by status.',
+  ],
+  ['http404', 'counter', 'http_errors_total', { status: '404' }, ''],
+  ['http405', 'counter', 'http_errors_total', { status: '405' }, ''],
+  ['http413', 'counter', 'http_errors_total', { status: '413' }, ''],
+  ['http414', 'counter', 'http_errors_total', { status: '414' }, ''],
+  ['http415', 'counter', 'http_errors_total', { status: '415' }, ''],
+  ['http431', 'counter', 'http_errors_total', { status: '431' }, ''],
+  ['http501', 'counter', 'http_errors_total', { status: '501' }, ''],
+  ['http503', 'counter', 'http_errors_total', { status: '503' }, ''],
+  ['http505', 'counter', 'http_errors_total', { status: '505' }, ''],
+  ['httpOther', 'counter', 'http_errors_total', { status: 'other' }, ''],
+  [
+    'http2ResetStreams',
+    'counter',
+    'http_streams_reset_total',
+    { bound: 'streams' },
+    'HTTP/2 streams that were reset because a bound of their connection was met: streams at once, URLs, output that is not read.',
+  ],
+  ['http2ResetUrls', 'counter', 'http_streams_reset_total', { bound: 'urls' }, ''],
+  ['http2ResetOutput', 'counter', 'http_streams_reset_total', { bound: 'output' }, ''],
+  ['streamOpen', 'gauge', 'stream_open', {}, 'Connections of clients that are open.'],
+] as const satisfies readonly PlainRow[];
