@@ -18,13 +18,7 @@ import {
 import { ResponseCache } from './cache/index.ts';
 import type { Certificates } from './certificates.ts';
 import { ThreadDetector } from './detection.ts';
-import {
-  ConnectionLimits,
-  connectionsWithin,
-  DEFAULT_LIMITS,
-  descriptorsMax,
-  type Listener,
-} from './listen/index.ts';
+import { ConnectionLimits, connectionsWithin, descriptorsMax, type Listener } from './listen/index.ts';
 import { MemoryGuard, memoryRoom } from './memory-guard.ts';
 import { At, type Counters, openCounters, publishLag } from './metrics/index.ts';
 import { addressOctets, type DatagramSocket, type Engine, openEngine, PrefixSet } from './net/index.ts';
@@ -41,6 +35,7 @@ import {
   type SiteLimits,
 } from './query/index.ts';
 import { type NameWatch, watchSecrets } from './secrets.ts';
+import { streamLimits } from './stream-limits.ts';
 import { openStreamListeners } from './stream-listeners.ts';
 import type {
   AuditState,
@@ -426,19 +421,12 @@ class DataThread {
 
   #connectionLimits(): ConnectionLimits {
     const { limits } = this.#start.settings;
+    // Descriptors are left for UDP, upstreams and the audit, whatever the limit of the process is.
+    const clients = connectionsWithin(limits.tcpClients, RESERVED_DESCRIPTORS);
     return new ConnectionLimits({
-      ...DEFAULT_LIMITS,
+      ...streamLimits(limits),
       isForwarder: (address) => this.#isForwarder(address),
-      // Descriptors are left for UDP, upstreams and the audit, whatever the limit of the process is.
-      clientsMax: Math.ceil(
-        connectionsWithin(limits.tcpClients, RESERVED_DESCRIPTORS) / this.#start.workerCount,
-      ),
-      clientsPerAddress: limits.tcpClientsPerAddress,
-      inFlightMax: limits.tcpPipeline,
-      queriesMax: limits.tcpQueries,
-      idleMs: limits.tcpIdle,
-      messageMs: limits.tcpMessage,
-      unreadMax: limits.tcpOutput,
+      clientsMax: Math.ceil(clients / this.#start.workerCount),
     });
   }
 

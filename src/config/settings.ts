@@ -370,80 +370,127 @@ const Audit = z
     }
   });
 
-const Limits = z.strictObject({
-  slots: count(8192, 256, 1_048_576, 'Queries in flight per worker; more are dropped and counted.'),
-  pendingPerClient: count(
-    200,
-    1,
-    65_535,
-    'Queries of one client address that may wait for an upstream, per worker.',
-  ),
-  pendingPerProvenClient: count(
-    2000,
-    1,
-    65_535,
-    'The same for an address that cannot be forged: with a valid DNS cookie, or over TCP, TLS or HTTPS.',
-  ),
-  pendingPerForwarder: count(
-    4000,
-    1,
-    65_535,
-    'The same for clients of a group with `forwarder: true`, which have many clients behind them.',
-  ),
-  flightsPerDomain: count(
-    1024,
-    1,
-    524_288,
-    'Questions in flight to upstreams for names with the same last three labels, per worker; twice as many for the same last two. A flood of random names of one domain is held here.',
-  ),
-  responseRate: z
-    .strictObject({
-      perSecond: count(
-        0,
-        0,
-        1_000_000,
-        'Responses a second over UDP to one /24 or /56; 0: no limit. Beyond it every second response is truncated and the others are not sent. Clients with a valid DNS cookie are spared.',
-      ),
-      includeForwarders: flag(false, 'Limit groups with `forwarder: true` as well.'),
-    })
-    .prefault({})
-    .meta({ description: 'Response-rate limiting, for networks whose addresses may be forged.' }),
-  clientDeadline: duration('3.8s', 'A client gets its SERVFAIL after this time.', {
-    least: '100ms',
-    most: '30s',
-  }),
-  forwarderDeadline: duration(
-    '1.8s',
-    'The same for clients that are forwarders; CoreDNS and dnsdist give up after 2 s.',
-    { least: '100ms', most: '30s' },
-  ),
-  aliasRestarts: count(11, 0, 32, 'Aliases followed for one query.'),
-  udpSize: count(
-    1232,
-    512,
-    4096,
-    'Largest response over UDP, in octets; larger ones are truncated and asked again over TCP.',
-  ),
-  tcpClients: count(1000, 1, 65_535, 'TCP connections in all; the longest idle one is closed for a new one.'),
-  tcpClientsPerAddress: count(32, 1, 65_535, 'TCP connections of one client address.'),
-  tcpIdle: duration('30s', 'An idle TCP connection is closed after this time.', { least: '1s', most: '1h' }),
-  tcpMessage: duration('5s', 'A message that has begun must be complete within this time.', {
-    least: '100ms',
-    most: '1m',
-  }),
-  tcpPipeline: count(
-    100,
-    1,
-    10_000,
-    'Queries in flight on one TCP connection; then nothing more is read from it.',
-  ),
-  tcpQueries: count(10_000, 1, 10_000_000, 'Queries in all on one TCP connection; then it is closed.'),
-  tcpOutput: size(
-    '256KiB',
-    'Octets that a TCP client may leave unread before nothing more is read from it.',
-    { least: '64KiB', most: '64MiB' },
-  ),
-});
+const Limits = z
+  .strictObject({
+    slots: count(
+      8192,
+      256,
+      1_048_576,
+      'Queries in flight per worker, over UDP and likewise over TCP, TLS and HTTPS together; more are dropped (UDP), left unread or refused, and counted.',
+    ),
+    pendingPerClient: count(
+      200,
+      1,
+      65_535,
+      'Queries of one client address that may wait for an upstream, per worker.',
+    ),
+    pendingPerProvenClient: count(
+      2000,
+      1,
+      65_535,
+      'The same for an address that cannot be forged: with a valid DNS cookie, or over TCP, TLS or HTTPS.',
+    ),
+    pendingPerForwarder: count(
+      4000,
+      1,
+      65_535,
+      'The same for clients of a group with `forwarder: true`, which have many clients behind them.',
+    ),
+    flightsPerDomain: count(
+      1024,
+      1,
+      524_288,
+      'Questions in flight to upstreams for names with the same last three labels, per worker; twice as many for the same last two. A flood of random names of one domain is held here.',
+    ),
+    responseRate: z
+      .strictObject({
+        perSecond: count(
+          0,
+          0,
+          1_000_000,
+          'Responses a second over UDP to one /24 or /56; 0: no limit. Beyond it every second response is truncated and the others are not sent. Clients with a valid DNS cookie are spared.',
+        ),
+        includeForwarders: flag(false, 'Limit groups with `forwarder: true` as well.'),
+      })
+      .prefault({})
+      .meta({ description: 'Response-rate limiting, for networks whose addresses may be forged.' }),
+    clientDeadline: duration('3.8s', 'A client gets its SERVFAIL after this time.', {
+      least: '100ms',
+      most: '30s',
+    }),
+    forwarderDeadline: duration(
+      '1.8s',
+      'The same for clients that are forwarders; CoreDNS and dnsdist give up after 2 s.',
+      { least: '100ms', most: '30s' },
+    ),
+    aliasRestarts: count(11, 0, 32, 'Aliases followed for one query.'),
+    udpSize: count(
+      1232,
+      512,
+      4096,
+      'Largest response over UDP, in octets; larger ones are truncated and asked again over TCP.',
+    ),
+    tcpClients: count(
+      1000,
+      1,
+      65_535,
+      'TCP connections in all; the longest idle one is closed for a new one.',
+    ),
+    tcpClientsPerAddress: count(32, 1, 65_535, 'TCP connections of one client address.'),
+    tcpIdle: duration('30s', 'An idle TCP connection is closed after this time.', {
+      least: '1s',
+      most: '1h',
+    }),
+    tcpMessage: duration('5s', 'A message that has begun must be complete within this time.', {
+      least: '100ms',
+      most: '1m',
+    }),
+    tcpPipeline: count(
+      100,
+      1,
+      10_000,
+      'Queries in flight on one TCP connection; then nothing more is read from it.',
+    ),
+    tcpQueries: count(10_000, 1, 10_000_000, 'Queries in all on one TCP connection; then it is closed.'),
+    tcpOutput: size(
+      '256KiB',
+      'Octets that a TCP client may leave unread before nothing more is read from it.',
+      { least: '64KiB', most: '64MiB' },
+    ),
+    tcpOutputTotal: size(
+      '64MiB',
+      'The same for all TCP clients of a worker together; beyond it the connection with most of it is closed.',
+      { least: '1MiB', most: '16GiB' },
+    ),
+    tcpAge: duration('1h', 'A TCP connection is closed after this time, in use or not.', {
+      least: '10s',
+      most: '7d',
+    }),
+    tlsHandshake: duration(
+      '5s',
+      'A TLS handshake must be complete, and the first octets of HTTP without TLS be there, within this time.',
+      { least: '100ms', most: '1m' },
+    ),
+    tlsHandshakesPerSecond: count(
+      400,
+      4,
+      100_000,
+      'TLS handshakes begun in a second, per worker; a quarter of them by one address that is no forwarder. A full one costs about a millisecond.',
+    ),
+    http2Streams: count(100, 1, 1000, 'HTTP/2 streams of one connection at once; more are refused.'),
+    http2Resets: count(
+      200,
+      1,
+      100_000,
+      'HTTP/2 streams of one connection that may be reset within 30 s, by the client or for its faults; then it is closed.',
+    ),
+  })
+  .superRefine(({ tcpOutput, tcpOutputTotal }, context) => {
+    if (tcpOutput <= tcpOutputTotal) return;
+    const message =
+      'tcpOutputTotal is below tcpOutput, which one client may leave unread; write at least as much here';
+    context.addIssue({ code: 'custom', path: ['tcpOutputTotal'], message });
+  });
 
 const Detect = z.strictObject({
   enabled: flag(true, 'Watch for data that leaves inside names.'),

@@ -24,7 +24,7 @@ export interface LimitSettings {
   readonly idleMs: number;
   /** Milliseconds in which a begun message must be complete. */
   readonly messageMs: number;
-  /** Milliseconds for a TLS handshake. */
+  /** Milliseconds for a TLS handshake, and for the first octets where there is none. */
   readonly handshakeMs: number;
   /** TLS handshakes begun in a second, in all; a quarter of it for one address. A full one costs about a millisecond. */
   readonly handshakesPerSecond: number;
@@ -34,6 +34,10 @@ export interface LimitSettings {
   readonly unreadTotalMax: number;
   /** Milliseconds without progress of unread output after which a connection is closed. */
   readonly slowReaderMs: number;
+  /** HTTP/2 streams of one connection at once. */
+  readonly streamsMax: number;
+  /** HTTP/2 streams of one connection that may be reset within 30 s, by the client or for its faults. */
+  readonly resetsMax: number;
 }
 
 /** See docs/limits.md for what each is there for. */
@@ -52,6 +56,8 @@ export const DEFAULT_LIMITS: LimitSettings = Object.freeze({
   unreadMax: 256 * 1024,
   unreadTotalMax: 64 * 1024 * 1024,
   slowReaderMs: 5_000,
+  streamsMax: 100,
+  resetsMax: 200,
 });
 
 /** A connection as the limits see it. */

@@ -210,6 +210,24 @@ describe('faults', () => {
       text: 'limits: {slots: "12"}',
       says: '1:17 limits.slots: "12" cannot stand here; write a number',
     },
+    {
+      text: 'limits: {tcpOutput: 4MiB, tcpOutputTotal: 1MiB}',
+      says: '1:43 limits.tcpOutputTotal: tcpOutputTotal is below tcpOutput, which one client may leave unread; write at least as much here',
+    },
+    {
+      text: 'limits: {tlsHandshakesPerSecond: 0}',
+      says: '1:34 limits.tlsHandshakesPerSecond: 0 is too little; write at least 4',
+    },
+    { text: 'limits: {tcpAge: 1s}', says: '1:18 limits.tcpAge: 1s is too little; write at least 10s' },
+    {
+      text: 'limits: {tlsHandshake: 1h}',
+      says: '1:24 limits.tlsHandshake: 1h is too much; write at most 1m',
+    },
+    {
+      text: 'limits: {http2Streams: 5000}',
+      says: '1:24 limits.http2Streams: 5000 is too much; write at most 1000',
+    },
+    { text: 'limits: {http2Resets: 0}', says: '1:23 limits.http2Resets: 0 is too little; write at least 1' },
     { text: 'limits: {udpSize: 100}', says: '1:19 limits.udpSize: 100 is too little; write at least 512' },
     { text: 'limits: {slots: 1.5}', says: '1:17 limits.slots: 1.5 cannot stand here; write a whole number' },
     { text: 'workers: 0', says: '1:10 workers: 0 is too little; write at least 1' },

@@ -1,5 +1,8 @@
 /** DNS over TLS and over HTTPS as real clients use them, and discovery of both. */
-import { writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { connect as connectHttp2 } from 'node:http2';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isInstalled, run, Serving } from './processes.ts';
@@ -27,6 +30,7 @@ describe('encrypted listeners', () => {
       policy: POLICY,
       workers: 2,
       settings: `
+limits: {tlsHandshake: 300ms, http2Streams: 17}
 listen:
   name: resolver.home.test
   tls: {addresses: ['127.0.0.1:0'], dev: true}
@@ -96,6 +100,35 @@ listen:
       expect(await status(`${url}x?dns=${query}`)).toBe('404');
       expect(await status('-X', 'DELETE', url)).toMatch(/405|501/);
       expect(await status('-d', 'x', '-H', 'content-type: text/plain', url)).toBe('415');
+    }
+  });
+
+  test('limits of the settings hold, and are counted', async () => {
+    const silent = connect(Number(portOf('dot')), '127.0.0.1');
+    await once(silent, 'close');
+    const session = connectHttp2(`https://127.0.0.1:${portOf('doh')}`, {
+      ca: readFileSync(certificate()),
+      servername: 'localhost',
+    });
+    const [settings] = (await once(session, 'remoteSettings')) as [{ maxConcurrentStreams: number }];
+    expect(settings.maxConcurrentStreams).toBe(17);
+    const request = session.request({ ':path': '/elsewhere' });
+    const [head] = (await once(request, 'response')) as [{ ':status': number }];
+    expect(head[':status']).toBe(404);
+    session.destroy();
+    const counted = [
+      /^sallyport_stream_closed_total\{cause="handshake"\} [1-9]/m,
+      /^sallyport_tls_handshakes_total\{outcome="failed"\} [1-9]/m,
+      /^sallyport_tls_handshakes_total\{outcome="full"\} [1-9]/m,
+      /^sallyport_http_errors_total\{status="404"\} [1-9]/m,
+    ];
+    // Threads publish what they counted once a second.
+    for (let left = 50; ; left--) {
+      const { body } = await serving.get('/metrics');
+      const missing = counted.filter((line) => !line.test(body));
+      if (missing.length === 0) break;
+      expect(left, `not counted: ${missing.join(' ')}`).toBeGreaterThan(0);
+      await new Promise((resolve) => setTimeout(resolve, 100));
     }
   });
 

@@ -521,6 +521,41 @@ describe('an HTTP/2 connection resets only the stream', () => {
     expect(client.goaway).toBe(-1);
   });
 
+  test('when there are more than the settings say, which clients are told', async () => {
+    const held: (() => void)[] = [];
+    const listener = await open(echo({ streamsMax: 2 }, (_message, answer) => held.push(answer)));
+    const client = await dial(listener);
+    client.send(...repeat(3, (i) => head(2 * i + 1, asked, END_STREAM)));
+    await client.gets('the refusal', () => client.reset(5) === REFUSED_STREAM);
+    expect(held.length).toBe(2);
+    expect(listener.counters.streamsReset).toEqual({ streams: 1, urls: 0, output: 0 });
+    // SETTINGS_MAX_CONCURRENT_STREAMS (3) with the value 2.
+    const settings = client.frames.find(({ type }) => type === SETTINGS);
+    expect(settings?.payload.toString('hex')).toContain('000300000002');
+    for (const answer of held) answer();
+    await client.gets('the answers', () => client.answered(1) && client.answered(3));
+  });
+
+  test('as often as the settings say, then asks the client to go', async () => {
+    const listener = await open(echo({ resetsMax: 3 }, (_message, answer) => setImmediate(answer)));
+    const client = await dial(listener);
+    const reset = (i: number): Buffer[] => [
+      head(2 * i + 1, asked, END_STREAM),
+      frame(RST_STREAM, 0, 2 * i + 1, '00000008'),
+    ];
+    client.send(
+      ...[0, 1, 2].flatMap(reset),
+      head(7),
+      body(7, message.subarray(0, 5), 0),
+      frame(PING, 0, 0, '0102030405060708'),
+    );
+    await client.gets('the echo of PING', () => client.frames.some(({ type }) => type === PING));
+    expect(client.goaway).toBe(-1);
+    client.send(...reset(4));
+    await client.gets('GOAWAY', () => client.goaway === ENHANCE_YOUR_CALM);
+    await until('the count', () => listener.counters.closed.abuse === 1);
+  });
+
   test('when there are more than 100', async () => {
     const held: (() => void)[] = [];
     const listener = await open(echo({}, (_message, answer) => held.push(answer)));
@@ -528,6 +563,7 @@ describe('an HTTP/2 connection resets only the stream', () => {
     client.send(...repeat(101, (i) => head(2 * i + 1, asked, END_STREAM)));
     await client.gets('the refusal', () => client.reset(201) === REFUSED_STREAM);
     expect(held.length).toBe(100);
+    expect(listener.counters.streamsReset.streams).toBe(1);
     for (const answer of held) answer();
     await client.gets('the answers', () => client.answered(199));
   });
@@ -547,6 +583,7 @@ describe('an HTTP/2 connection resets only the stream', () => {
     await client.gets('the answer', () => client.answered(35));
     expect(client.reset(31)).toBe(-1);
     expect(client.reset(33)).toBe(ENHANCE_YOUR_CALM);
+    expect(listener.counters.streamsReset).toEqual({ streams: 0, urls: 1, output: 0 });
     client.send(...repeat(16, (i) => frame(DATA, END_STREAM, 2 * i + 1)));
     await client.gets('the others', () => client.answered(31));
     client.send(head(37, fields), frame(DATA, END_STREAM, 37));
@@ -568,6 +605,8 @@ describe('an HTTP/2 connection resets only the stream', () => {
     }
     await client.gets('the resets', () => client.reset(15) === ENHANCE_YOUR_CALM);
     expect(client.reset(1)).toBe(-1);
+    expect(listener.counters.streamsReset).toMatchObject({ streams: 0, urls: 0 });
+    expect(listener.counters.streamsReset.output).toBeGreaterThan(0);
   });
 
   test('whose windows many clients keep shut together: who has most goes', async () => {

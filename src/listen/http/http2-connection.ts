@@ -51,10 +51,7 @@ import {
   readQuery,
 } from './request.ts';
 
-/** Streams at once (docs/limits.md). */
-const STREAMS_MAX = 100;
-/** Streams that may be reset in a span of time before the client is asked to go. */
-const RESETS_MAX = 200;
+/** In this span of time `resetsMax` streams may be reset before the client is asked to go (docs/limits.md). */
 const RESETS_SPAN_MS = 30_000;
 /** Frames that ask for work and bring no query, such as PING: so many may be sent before a query earns more. */
 const PATIENCE_MAX = 1000;
@@ -64,8 +61,8 @@ const RECEIVE_WINDOW = 131_072;
 const STREAM_RECEIVE_WINDOW = 131_072;
 const DEFAULT_WINDOW = 65_535;
 const WINDOW_MAX = 0x7fff_ffff;
-/** Streams we reset are remembered, because what the client sent before it knew is no fault. */
-const REMEMBERED_MAX = 100;
+/** Streams we reset are remembered, because what the client sent before it knew is no fault: so many, or `streamsMax`. */
+const REMEMBERED_MIN = 100;
 
 const EMPTY = Buffer.alloc(0);
 const UNKNOWN: BinaryAddress = { octets: new Uint8Array(16), length: 4 };
@@ -141,7 +138,7 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
       return;
     }
     writeSettings(this.#output, [
-      [Setting.MAX_CONCURRENT_STREAMS, STREAMS_MAX],
+      [Setting.MAX_CONCURRENT_STREAMS, limits.settings.streamsMax],
       [Setting.INITIAL_WINDOW_SIZE, STREAM_RECEIVE_WINDOW],
       [Setting.MAX_HEADER_LIST_SIZE, HEADERS_LENGTH_MAX],
     ]);
@@ -264,7 +261,7 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
 
   #reset(stream: number, code: number): void {
     writeNumber(this.#output, FrameType.RST_STREAM, stream, code);
-    if (this.#resetByUs.size >= REMEMBERED_MAX) {
+    if (this.#resetByUs.size >= Math.max(REMEMBERED_MIN, this.#hub.limits.settings.streamsMax)) {
       for (const oldest of this.#resetByUs) {
         this.#resetByUs.delete(oldest);
         break;
@@ -299,7 +296,7 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
       this.#resetsSinceMs = nowMs;
       this.#resets = 0;
     }
-    if (++this.#resets > RESETS_MAX) this.fail(ErrorCode.ENHANCE_YOUR_CALM, true);
+    if (++this.#resets > this.#hub.limits.settings.resetsMax) this.fail(ErrorCode.ENHANCE_YOUR_CALM, true);
   }
 
   #finished(): void {
@@ -418,7 +415,7 @@ export class Http2Connection implements Tracked, Closable, ExchangeHost, FrameTa
       this.#reset(stream, ErrorCode.REFUSED_STREAM);
       return;
     }
-    if (this.#streams.size >= STREAMS_MAX) {
+    if (this.#streams.size >= this.#hub.limits.settings.streamsMax) {
       this.#resetAtBound(stream, 'streams', ErrorCode.REFUSED_STREAM);
       return;
     }
