@@ -63,12 +63,14 @@ describe('an HTTP/1.1 connection', () => {
   test('turns away a pipeline that is too long, and serves the rest', async () => {
     const held: (() => void)[] = [];
     const path = echo({ inFlightMax: 5 }, (_message, answer) => held.push(answer));
-    const client = await dial(await open(path));
+    const listener = await open(path);
+    const client = await dial(listener);
     client.socket.write(get(1).repeat(8));
     await until('the queries', () => held.length === 5);
     for (const answer of held) answer();
     await until('the answers', () => statuses(client).length >= 6);
     expect(statuses(client).slice(0, 6)).toEqual(['200', '200', '200', '200', '200', '503']);
+    expect(listener.counters.httpErrors[503]).toBeGreaterThan(0);
   });
 
   test.each([

@@ -536,6 +536,18 @@ describe('an HTTP/2 connection resets only the stream', () => {
     await client.gets('the answers', () => client.answered(1) && client.answered(3));
   });
 
+  test('not at all when no message slot is free: 503, counted', async () => {
+    const held: (() => void)[] = [];
+    const listener = await open(echo({ messagesMax: 1 }, (_message, answer) => held.push(answer)));
+    const client = await dial(listener);
+    client.send(head(1, asked, END_STREAM), head(3, asked, END_STREAM));
+    await until('the refusal', () => listener.counters.httpErrors[503] === 1);
+    await client.gets('its end', () => client.answered(3));
+    expect([held.length, client.answered(1), client.reset(3)]).toEqual([1, false, -1]);
+    held[0]();
+    await client.gets('the answer', () => client.answered(1));
+  });
+
   test('as often as the settings say, then asks the client to go', async () => {
     const listener = await open(echo({ resetsMax: 3 }, (_message, answer) => setImmediate(answer)));
     const client = await dial(listener);
