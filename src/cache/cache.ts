@@ -7,6 +7,7 @@
 import { LRUCache } from 'lru-cache';
 import { type Question, sameOctets } from '../wire/index.ts';
 import type { Cell } from './cell.ts';
+import { EndingFailures } from './ending-failures.ts';
 import { HotStore, NO_RECORD } from './hot-store.ts';
 
 export interface CacheCounters {
@@ -18,12 +19,15 @@ export interface CacheCounters {
 const HOT_PART = 1 / 4;
 const HOT_MAX = 16 * 2 ** 20;
 const HOT_MIN = 64 * 2 ** 10;
+/** Failures that are over and are let go of with one that is stored: more than one, so that none gather. */
+const FAILURES_WITH_STORE = 4;
 /** Octets given up with a store beyond what it needs itself, while the cache is above its bound. */
 const STEP_WITH_STORE = 16 * 1024;
 
 export class ResponseCache {
   readonly counters: CacheCounters = { evictions: 0, collisions: 0 };
   readonly #cells: LRUCache<number, Cell> | null;
+  readonly #failures = new EndingFailures();
   #hot: HotStore;
   #memoryMax: number;
 
@@ -106,6 +110,10 @@ export class ResponseCache {
     if (cells === null) return;
     const key = keyOf(question, cell.variant);
     const { memory } = cell;
+    if (cell.failure !== null) {
+      this.#forgetFailures(cells, cell.storedAtMs);
+      this.#failures.add(key, cell.endsAtMs);
+    }
     if (memory > this.#memoryMax / 8) {
       cells.delete(key);
       return;
@@ -114,6 +122,19 @@ export class ResponseCache {
     const above = Math.min(this.memory + memory - this.#memoryMax, Math.max(memory, STEP_WITH_STORE));
     this.#giveUp(above);
     cells.set(key, cell);
+  }
+
+  /**
+   * A failure that is over answers nothing. Left to age, those of a flood of random names below a silent domain would push out
+   * answers that are asked for.
+   */
+  #forgetFailures(cells: LRUCache<number, Cell>, nowMs: number): void {
+    for (let i = 0; i < FAILURES_WITH_STORE && this.#failures.hasEnded(nowMs); i++) {
+      const key = this.#failures.take();
+      const cell = cells.peek(key);
+      // An answer may have come since, or the same failure again.
+      if (cell !== undefined && cell.failure !== null && cell.endsAtMs <= nowMs) cells.delete(key);
+    }
   }
 
   /** Gives up the least recently used above the bound, at most so many octets of them or a cell more. */

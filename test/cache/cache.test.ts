@@ -21,11 +21,11 @@ const answer = (octets = 16): Answer => ({
   authenticated: false,
   extendedErrors: new Uint8Array(0),
 });
-const cell = (asked: Question, variant = 0, kept = answer(), ttlSeconds = 60): Cell =>
+const cell = (asked: Question, variant = 0, kept = answer(), ttlSeconds = 60, storedAtMs = 1000): Cell =>
   new Cell(asked.name.slice(0, asked.length), asked.type, variant, kept, {
     pool: 'default',
     server: 'server',
-    storedAtMs: 1000,
+    storedAtMs,
     ttlSeconds,
     judgedBy: 1,
   });
@@ -95,6 +95,62 @@ describe('the cache', () => {
     cache.store(asked, cell(asked, 0, answer(9000)));
     expect(cache.find(asked, 0)).toBeUndefined();
     expect(cache.memory).toBe(0);
+  });
+
+  test('lets go of failures that are over, and of nothing else', () => {
+    const cache = new ResponseCache(1 << 22);
+    const failed = (name: string, storedAtMs: number, ttlSeconds = 1): Question => {
+      const asked = question(name);
+      const failure = cell(asked, 0, answer(0), ttlSeconds, storedAtMs);
+      failure.failure = 'timeout';
+      cache.store(asked, failure);
+      return asked;
+    };
+    const answered = failed('answered.example', 1000);
+    const again = failed('again.example', 1000);
+    failed('first.example', 1000);
+    failed('second.example', 1000);
+    cache.store(answered, cell(answered));
+    failed('again.example', 1500);
+    expect(cache.size).toBe(4);
+    // At 2000 the four of 1000 are over; what was stored in two of their places since is not.
+    const last = failed('last.example', 2000);
+    expect(cache.find(question('first.example'), 0)).toBeUndefined();
+    expect(cache.find(question('second.example'), 0)).toBeUndefined();
+    expect(cache.find(answered, 0)?.failure).toBeNull();
+    expect(cache.find(again, 0)?.storedAtMs).toBe(1500);
+    expect(cache.find(last, 0)?.failure).toBe('timeout');
+    expect(cache.counters.evictions).toBe(0);
+  });
+
+  test('holds no more of a flood of failures than are not over, whatever it may hold', () => {
+    const cache = new ResponseCache(1 << 26);
+    for (let i = 0; i < 40_000; i++) {
+      const asked = question(`f${i}.example`);
+      // 4000 a second, each remembered for a second.
+      const failure = cell(asked, 0, answer(0), 1, 1000 + i / 4);
+      failure.failure = 'timeout';
+      cache.store(asked, failure);
+    }
+    expect(cache.size).toBeGreaterThanOrEqual(4000);
+    expect(cache.size).toBeLessThanOrEqual(4001);
+  });
+
+  test('leaves to its bound the failures that come faster than they can be noted', () => {
+    const cache = new ResponseCache(1 << 26);
+    for (const [count, storedAtMs] of [
+      [30_000, 1000],
+      [5000, 3000],
+    ] as const) {
+      for (let i = 0; i < count; i++) {
+        const asked = question(`f${storedAtMs}-${i}.example`);
+        const failure = cell(asked, 0, answer(0), 1, storedAtMs);
+        failure.failure = 'timeout';
+        cache.store(asked, failure);
+      }
+    }
+    // 16,384 of the first were noted when they ended, and are gone.
+    expect(cache.size).toBe(30_000 - 16_384 + 5000);
   });
 
   test('of no memory keeps nothing', () => {
