@@ -43,6 +43,8 @@ export class Exchange implements ServerEvents {
   readonly #reply = new Uint8Array(REPLY_MAX);
   readonly #poolOf = new Map<Server, Pool>();
   readonly #revived = new Set<Server>();
+  /** The clock of the tick at hand. Read once: a reading for each of a thousand questions that wait is an object each. */
+  #tickMs = 0;
   #failing: { asker: Asker; failure: UpstreamFailure; server: string }[] = [];
   #inAsk = false;
   #isFlushing = false;
@@ -404,12 +406,13 @@ export class Exchange implements ServerEvents {
   #tick(nowMs: number): void {
     for (const server of this.#revived) this.#wake(server, nowMs);
     this.#revived.clear();
+    this.#tickMs = nowMs;
     this.#desk.advance(nowMs, this.#due);
     this.#flushServers();
   }
 
   readonly #due = (asked: Asked): void => {
-    const nowMs = this.#now();
+    const nowMs = this.#tickMs;
     if (asked.done) {
       this.#desk.releaseAll(asked);
       return;
