@@ -45,7 +45,8 @@ COPY policies ./policies
 COPY policies/starter.yaml /etc/sallyport/policies/
 COPY deploy/container/sallyport.yaml /etc/sallyport/sallyport.yaml
 
-ENV NODE_ENV=production SALLYPORT_CONFIG=/etc/sallyport/sallyport.yaml
+# glibc reserves 64 MiB of address space for every further arena of its allocator; MALLOC_ARENA_MAX bounds how many there are.
+ENV NODE_ENV=production MALLOC_ARENA_MAX=2 SALLYPORT_CONFIG=/etc/sallyport/sallyport.yaml
 USER 1000:1000
 VOLUME /var/lib/sallyport
 EXPOSE 53/udp 53/tcp 8053/tcp
