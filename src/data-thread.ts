@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 
 /**
  * Two halves of 8 MiB and as much again for large objects. The 16 MiB halves that V8 takes by itself are only ever filled by
- * questions that wait for seconds, in a flood below a silent domain, and a miss costs no less with them.
+ * questions that wait for seconds, in a flood below a silent domain; what a miss costs with either differs by less than runs do.
  */
 const YOUNG_GENERATION_MIB = 24;
 
