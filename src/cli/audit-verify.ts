@@ -67,7 +67,8 @@ function summaryOf(one: WorkerReport): string {
   const gone = erased > 0 ? ` (${erased} erased on request)` : '';
   const last =
     lastCheckpoint === null ? '' : ` (the last, of ${lastCheckpoint.time}, covers record ${lastSigned})`;
-  return `worker ${worker}: ${counted(segments, 'segment')} since ${one.since}, records ${firstRecord} to ${lastRecord}${gone}, ${counted(checkpoints, 'signed checkpoint')}${last}, root ${one.root.slice(0, 16)}… of ${one.leaves} leaves`;
+  const records = lastRecord < firstRecord ? 'no records' : `records ${firstRecord} to ${lastRecord}`;
+  return `worker ${worker}: ${counted(segments, 'segment')} since ${one.since}, ${records}${gone}, ${counted(checkpoints, 'signed checkpoint')}${last}, root ${one.root.slice(0, 16)}… of ${counted(one.leaves, 'leaf', 'leaves')}`;
 }
 
 /** A document that is JSON as a whole (what a webhook was sent) is one text; anything else is taken line by line. */
