@@ -7,7 +7,8 @@
  * caches, and every further object is a miss more.
  */
 import type { Answer } from '../answer/index.ts';
-import { copyOctets, putU16, putU32, u16, u32 } from '../wire/index.ts';
+import { copyOctets, putU16, u16 } from '../wire/index.ts';
+import { ageTtls } from './serve.ts';
 
 /** Octets that a cell costs beyond what it holds: objects, buffers, columns of the map; measured. */
 const CELL_OVERHEAD = 1100;
@@ -116,12 +117,7 @@ export class Cell implements Answer {
   writeAged(into: Uint8Array, at: number, ageSeconds: number): number {
     const { octets, nameLength, bodyLength } = this;
     const end = copyOctets(octets, nameLength, into, at, bodyLength);
-    if (ageSeconds <= 0) return end;
-    for (let i = nameLength + bodyLength; i < octets.length; i += 2) {
-      const place = at + u16(octets, i);
-      const left = u32(into, place) - ageSeconds;
-      putU32(into, place, left > 0 ? left : 0);
-    }
+    if (ageSeconds > 0) ageTtls(into, at, octets, nameLength + bodyLength, octets.length, ageSeconds);
     return end;
   }
 

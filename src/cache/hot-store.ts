@@ -19,8 +19,9 @@
  *
  * When the ring is full the oldest record makes room. If it is asked for still, a later hit makes it anew: that is a copy.
  */
-import { copyOctets, putU32, type Question, sameOctets, u16, u32 } from '../wire/index.ts';
+import { copyOctets, type Question, sameOctets } from '../wire/index.ts';
 import type { Cell } from './cell.ts';
+import { ageTtls } from './serve.ts';
 
 /** Returned where there is no record. */
 export const NO_RECORD = -1;
@@ -240,13 +241,8 @@ export class HotStore {
     const bodyAt = (line << LINE_LOG2) + HEADER_LENGTH + (numbers[at + NAME] & NAME_LENGTH);
     const placesAt = bodyAt + numbers[at + BODY];
     const end = copyOctets(octets, bodyAt, into, to, numbers[at + BODY]);
-    if (ageSeconds <= 0) return end;
     const placesEnd = placesAt + (numbers[at + FLAGS] >>> TTLS_SHIFT) * 2;
-    for (let i = placesAt; i < placesEnd; i += 2) {
-      const ttlAt = to + u16(octets, i);
-      const left = u32(into, ttlAt) - ageSeconds;
-      putU32(into, ttlAt, left > 0 ? left : 0);
-    }
+    if (ageSeconds > 0) ageTtls(into, to, octets, placesAt, placesEnd, ageSeconds);
     return end;
   }
 
