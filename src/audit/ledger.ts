@@ -37,7 +37,6 @@ const ROOM_MIN = 256 * 1024;
 const KEYS_LOOKED_AT = 262_144;
 
 const encoder = new TextEncoder();
-const hex = (octets: Uint8Array): string => Buffer.from(octets).toString('hex');
 
 /** Whether an error says that there is no room, on the disk or in the quota. */
 export const isFull = (error: NodeJS.ErrnoException): boolean =>
@@ -147,7 +146,7 @@ export class Ledger {
       key: this.#signer.publicHex,
       ...sealed,
       previous: this.#previous,
-      tree: { size: this.#tree.size, frontier: this.#tree.frontier.map(hex) },
+      tree: { size: this.#tree.size, frontier: this.#tree.frontier },
     });
     this.#firstLineEnd = this.block.restart(encoder.encode(header));
     this.#segment = segment;
@@ -347,9 +346,8 @@ export class Ledger {
   closeBlock(kind: 'block' | 'checkpoint' | 'closing'): void {
     const leaves = this.block.leaves();
     for (const leaf of leaves) this.#tree.add(leaf);
-    const names = leaves.map(hex);
-    this.#announcing = names;
-    const members = { leaves: names, size: this.#tree.size };
+    this.#announcing = leaves;
+    const members = { leaves, size: this.#tree.size };
     const line =
       kind === 'block' ? jsonLine({ type: 'block', ...members }) : this.#sign(kind === 'closing', members);
     this.#firstLineEnd = this.block.restart(encoder.encode(line));
@@ -375,7 +373,7 @@ export class Ledger {
       time: timeText(wallMs()),
       worker,
       ...members,
-      root: hex(this.#tree.root()),
+      root: this.#tree.root(),
       ...(closes ? { closes } : {}),
       ...(mentions.length > 0 ? { others: mentions } : {}),
       key: signer.publicHex,
@@ -431,9 +429,8 @@ export class Ledger {
   #leave(segment: Segment): void {
     let leaves = this.#announcing;
     if (leaves === null) {
-      const left = this.block.leaves();
-      for (const leaf of left) this.#tree.add(leaf);
-      leaves = left.map(hex);
+      leaves = this.block.leaves();
+      for (const leaf of leaves) this.#tree.add(leaf);
     }
     this.#announcing = null;
     this.#previous = {

@@ -106,10 +106,7 @@ function resumeAfter(octets: Buffer, name: SegmentName, path: string): Resumptio
   if (header?.type !== 'segment') throw damaged('its first line is not a segment header');
   let tree: Tree;
   try {
-    tree = Tree.resume(
-      header.tree.size,
-      header.tree.frontier.map((hash) => Buffer.from(hash, 'hex')),
-    );
+    tree = Tree.resume(header.tree.size, header.tree.frontier);
   } catch (error) {
     throw damaged(`its header cannot be used (${(error as Error).message})`);
   }
@@ -134,7 +131,7 @@ function resumeAfter(octets: Buffer, name: SegmentName, path: string): Resumptio
     const line = parseObject(octets, at, end) as Record<string, unknown> | null;
     if (line === null) break;
     if (line['type'] === 'block' || line['type'] === 'checkpoint') {
-      for (const leaf of line['leaves'] as string[]) tree.add(Buffer.from(leaf, 'hex'));
+      for (const leaf of line['leaves'] as string[]) tree.add(leaf);
       blockAt = at;
       closed = line['closes'] === true;
       if (typeof line['next'] === 'string') {
@@ -164,7 +161,7 @@ function resumeAfter(octets: Buffer, name: SegmentName, path: string): Resumptio
     seq,
     segment: name.number + 1,
     tree,
-    previous: { file: name.file.replace(/\.(gz|zst)$/, ''), octets: good, leaves: leaves.map(hex) },
+    previous: { file: name.file.replace(/\.(gz|zst)$/, ''), octets: good, leaves },
     key,
     announcements,
     recovered,
@@ -172,10 +169,10 @@ function resumeAfter(octets: Buffer, name: SegmentName, path: string): Resumptio
 }
 
 /** Hashes of the leaves of the lines in `octets[at … end)`. */
-function leavesBetween(octets: Buffer, at: number, end: number): Uint8Array[] {
+function leavesBetween(octets: Buffer, at: number, end: number): string[] {
   // leafHash borrows the octet before a leaf, which the first leaf of a file does not have.
   const lines = Buffer.concat([Buffer.alloc(1), octets.subarray(at, end)]);
-  const leaves: Uint8Array[] = [];
+  const leaves: string[] = [];
   let leafAt = 1;
   let count = 0;
   for (let from = 1; from < lines.length; ) {
@@ -197,7 +194,6 @@ function seqOfEntry(octets: Buffer, at: number, end: number): number {
   return octets[digits] === 0x2c && octets[end - 1] === 0x7d ? seq : -1;
 }
 
-const hex = (octets: Uint8Array): string => Buffer.from(octets).toString('hex');
 const sha256 = (octets: Uint8Array): string => createHash('sha256').update(octets).digest('hex');
 
 function parseObject(octets: Buffer, at: number, end: number): object | null {
