@@ -168,8 +168,8 @@ function hotIn(memoryMax: number): number {
 const isFor = (cell: Cell, question: Question, variant: number): boolean =>
   cell.type === question.type &&
   cell.variant === variant &&
-  cell.nameLength === question.length &&
-  sameOctets(cell.octets, 0, question.name, 0, question.length);
+  cell.name.length === question.length &&
+  sameOctets(cell.name, 0, question.name, 0, question.length);
 
 /** An int32: Node keeps those as they are, while a larger number would be an object. */
 const keyOf = (question: Question, variant: number): number =>

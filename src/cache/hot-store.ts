@@ -146,8 +146,8 @@ export class HotStore {
    */
   put(key: number, cell: Cell, group: number, ending: object, text: Float64Array): void {
     if (cell.hits < HITS_MIN || cell.failure !== null || cell.extendedErrors.length > 0) return;
-    const { octets, nameLength, bodyLength } = cell;
-    const textWord = (HEADER_LENGTH + octets.length + 7) >> 3;
+    const { name, octets, bodyLength } = cell;
+    const textWord = (HEADER_LENGTH + name.length + octets.length + 7) >> 3;
     const lines = (textWord + text.length + 7) >> WORDS_LOG2;
     if (lines > LINES_MAX || lines > this.#lines) return;
     const endingNumber = this.#numberOf(ending);
@@ -160,7 +160,7 @@ export class HotStore {
     numbers[at + TYPE] = cell.type;
     numbers[at + VARIANT] = cell.variant;
     numbers[at + COUNTS] = (cell.answerCount << 16) | cell.authorityCount;
-    numbers[at + NAME] = nameLength | (endingNumber << ENDING_SHIFT);
+    numbers[at + NAME] = name.length | (endingNumber << ENDING_SHIFT);
     numbers[at + BODY] = bodyLength;
     numbers[at + GROUP] = group;
     numbers[at + GENERATION] = cell.judgedBy;
@@ -170,11 +170,12 @@ export class HotStore {
       cell.rcode |
       (cell.authenticated ? AUTHENTICATED : 0) |
       (cell.negative ? NEGATIVE : 0) |
-      (((octets.length - nameLength - bodyLength) >> 1) << TTLS_SHIFT);
+      (((octets.length - bodyLength) >> 1) << TTLS_SHIFT);
     numbers[at + SIZE] = lines << LINES_SHIFT;
     this.words[wordAt + DUE] = cell.dueAtMs;
     this.words[wordAt + STORED] = cell.storedAtMs;
-    copyOctets(octets, 0, this.#octets, (line << LINE_LOG2) + HEADER_LENGTH, octets.length);
+    const octetsAt = copyOctets(name, 0, this.#octets, (line << LINE_LOG2) + HEADER_LENGTH, name.length);
+    copyOctets(octets, 0, this.#octets, octetsAt, octets.length);
     this.words.set(text, wordAt + textWord);
     this.#lineOf[entry] = line;
     this.#cells[entry] = cell;

@@ -8,7 +8,7 @@ import type { Answer } from '../answer/index.ts';
 import type { Cell } from '../cache/index.ts';
 import type { Verdict } from '../policy/index.ts';
 import type { Asker, UpstreamFailure, UpstreamQuestion } from '../upstream/contract.ts';
-import { type Question, sameOctets } from '../wire/index.ts';
+import { copyOctets, type Question, sameOctets } from '../wire/index.ts';
 import type { Finding } from './contract.ts';
 import type { Query } from './query.ts';
 import { Shares } from './shares.ts';
@@ -62,8 +62,8 @@ export class Flight implements UpstreamQuestion, Asker {
   isOver = false;
   /** First of the queries that wait, linked by `nextInFlight`. */
   waiting: Query | null = null;
-  /** The next flight with the same hash. */
-  sameKey: Flight | null = null;
+  /** The next flight in the same bucket. */
+  next: Flight | null = null;
 
   constructor(
     home: FlightHome,
@@ -76,7 +76,8 @@ export class Flight implements UpstreamQuestion, Asker {
   ) {
     this.#home = home;
     this.key = keyOf(question, variant);
-    this.name = question.name.slice(0, question.length);
+    this.name = new Uint8Array(question.length);
+    copyOctets(question.name, 0, this.name, 0, question.length);
     this.nameLength = question.length;
     this.verdict = verdict;
     this.phase = phase;
@@ -144,9 +145,17 @@ interface FlightBounds {
   readonly flightsPerDomain: number;
 }
 
-/** All flights of one worker, found by question, variant and site. */
+/** Flights share a bucket at most in twos or threes, whatever the bound of them. */
+const BUCKETS_MIN = 256;
+const BUCKETS_MAX = 65_536;
+
+/**
+ * All flights of one worker, found by question, variant and site. They come and go with every miss, in chains from an array of
+ * buckets: a Map would be made anew every few thousand.
+ */
 export class Flights {
-  readonly #byKey = new Map<number, Flight>();
+  readonly #buckets: (Flight | null)[];
+  readonly #mask: number;
   readonly #shares = new Shares();
   /** Pools are those of the settings, so their counts need no bound of their own. */
   readonly #byPool = new Map<string, PoolCount>();
@@ -155,6 +164,9 @@ export class Flights {
 
   constructor(bounds: FlightBounds) {
     this.#bounds = bounds;
+    const count = 2 ** Math.ceil(Math.log2(Math.max(1, bounds.flights)));
+    this.#mask = Math.min(Math.max(count, BUCKETS_MIN), BUCKETS_MAX) - 1;
+    this.#buckets = new Array(this.#mask + 1).fill(null);
   }
 
   /** The bound that keeps a question from being asked, or null. */
@@ -168,9 +180,10 @@ export class Flights {
   }
 
   find(question: Question, variant: number, site: Site): Flight | null {
-    let flight = this.#byKey.get(keyOf(question, variant)) ?? null;
-    for (; flight !== null; flight = flight.sameKey) {
+    const key = keyOf(question, variant);
+    for (let flight = this.#buckets[key & this.#mask]; flight !== null; flight = flight.next) {
       if (
+        flight.key === key &&
         flight.type === question.type &&
         flight.variant === variant &&
         flight.site === site &&
@@ -185,8 +198,9 @@ export class Flights {
 
   /** `question` is the one the flight was made for. */
   add(flight: Flight, question: Question): void {
-    flight.sameKey = this.#byKey.get(flight.key) ?? null;
-    this.#byKey.set(flight.key, flight);
+    const bucket = flight.key & this.#mask;
+    flight.next = this.#buckets[bucket];
+    this.#buckets[bucket] = flight;
     this.size++;
     flight.narrowShare = this.#shares.narrow(question);
     flight.wideShare = this.#shares.wide(question);
@@ -197,19 +211,15 @@ export class Flights {
   }
 
   remove(flight: Flight): void {
-    const first = this.#byKey.get(flight.key);
-    if (first === undefined) return;
+    const bucket = flight.key & this.#mask;
+    let before: Flight | null = null;
+    let at = this.#buckets[bucket];
+    for (; at !== flight && at !== null; at = at.next) before = at;
+    if (at === null) return;
+    if (before === null) this.#buckets[bucket] = flight.next;
+    else before.next = flight.next;
+    flight.next = null;
     this.#forget(flight);
-    if (first === flight) {
-      if (flight.sameKey === null) this.#byKey.delete(flight.key);
-      else this.#byKey.set(flight.key, flight.sameKey);
-      return;
-    }
-    for (let at = first; at.sameKey !== null; at = at.sameKey) {
-      if (at.sameKey !== flight) continue;
-      at.sameKey = flight.sameKey;
-      return;
-    }
   }
 
   #forget(flight: Flight): void {

@@ -155,7 +155,7 @@ export class Forwarding implements FlightHome {
       this.#counters.columns[At.prefetchesSkipped]++;
       return false;
     }
-    cell.dueAtMs = cell.endsAtMs;
+    cell.lastPartMs = 0;
     this.#counters.columns[At.prefetches]++;
     const phase = query.site.policy.phaseAt(this.#exit.wallMs);
     const flight = new Flight(this, question, cell.variant, query, verdict, phase, pool);
@@ -623,7 +623,7 @@ export class Forwarding implements FlightHome {
           : 'held answer: this client tells the zone too much by the choice and order of names',
       ],
     });
-    this.#exit.finish(query, groups[query.group].ending(verdict), cell.name, cell.nameLength, detail, true);
+    this.#exit.finish(query, groups[query.group].ending(verdict), cell.name, cell.name.length, detail, true);
     return true;
   }
 

@@ -411,7 +411,7 @@ export class QueryPath {
     if (cell.failure !== null) {
       const ending = group.outcome(cell.failure);
       respondAnswer(query, cell, 0, false, ending.ede, this.#cookie(query));
-      this.#exit.finish(query, ending, cell.name, cell.nameLength, null, true);
+      this.#exit.finish(query, ending, cell.name, cell.name.length, null, true);
       return true;
     }
     const columns = this.#counters.columns;
@@ -422,12 +422,12 @@ export class QueryPath {
     if (isDue && this.#prefetch(query, group, verdict, cell)) {
       const prefetched = answerTexts(cell, query.questionEnd, this.#secrets, null);
       const detail = this.#audit.renderDetail({ answers: prefetched, upstream: cell.server, prefetch: true });
-      this.#exit.finish(query, ending, cell.name, cell.nameLength, detail, true);
+      this.#exit.finish(query, ending, cell.name, cell.name.length, detail, true);
       return true;
     }
     if (cell.tail === null || cell.tailOf !== ending) {
       const finding =
-        (cell.finding as Finding | null) ?? this.#exit.examine(query, cell.name, cell.nameLength);
+        (cell.finding as Finding | null) ?? this.#exit.examine(query, cell.name, cell.name.length);
       const detail = this.#describe(cell, query.questionEnd, finding);
       cell.tail = this.#exit.renderTail(query, ending, cell.name, detail, finding);
       cell.tailOf = ending;

@@ -33,7 +33,7 @@ export class Prefetch {
   /** Sets from when on a hit may be the reason to ask again. */
   watch(cell: Cell): void {
     if (cell.negative || cell.failure !== null || cell.ttlSeconds < TTL_SECONDS_MIN) return;
-    cell.dueAtMs = cell.endsAtMs - cell.ttlSeconds * 1000 * LAST_PART;
+    cell.lastPartMs = Math.floor(cell.ttlSeconds * 1000 * LAST_PART);
   }
 
   isWorth(cell: Cell): boolean {
