@@ -161,10 +161,13 @@ function discoveryRecords({ listen }: Settings): string[] {
   if (name === '') return records;
   const { tls, https } = listen;
   // Without TLS it is reached through a proxy, whose address and port we do not know.
-  for (const { port } of https.plain ? [] : https.addresses.slice(0, 1)) {
-    records.push(`_dns SVCB 1 ${name}. alpn=h2 port=${port} dohpath=${https.path}{?dns}`);
-  }
-  for (const { port } of tls.addresses.slice(0, 1))
-    records.push(`_dns SVCB 2 ${name}. alpn=dot port=${port}`);
+  const doh = https.plain ? undefined : https.addresses.find(hasPort);
+  const dot = tls.addresses.find(hasPort);
+  if (doh !== undefined)
+    records.push(`_dns SVCB 1 ${name}. alpn=h2 port=${doh.port} dohpath=${https.path}{?dns}`);
+  if (dot !== undefined) records.push(`_dns SVCB 2 ${name}. alpn=dot port=${dot.port}`);
   return records;
 }
+
+/** Port 0 is whichever is free when the socket is opened, and not known here. */
+const hasPort = ({ port }: { readonly port: number }): boolean => port !== 0;
