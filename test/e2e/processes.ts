@@ -17,6 +17,25 @@ export function isInstalled(program: string): boolean {
   return found;
 }
 
+/** What runs still. When a suite is broken off, nothing else would end it. */
+const children = new Set<ChildProcess>();
+
+function adopt(child: ChildProcess): void {
+  children.add(child);
+  child.on('exit', () => children.delete(child));
+}
+
+const endChildren = (): void => {
+  for (const child of children) child.kill('SIGKILL');
+};
+process.once('exit', endChildren);
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+  process.once(signal, () => {
+    endChildren();
+    process.kill(process.pid, signal);
+  });
+}
+
 export interface Ran {
   readonly code: number | null;
   readonly stdout: string;
@@ -27,6 +46,7 @@ export interface Ran {
 export function run(program: string, args: readonly string[], timeoutMs = 15_000): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    adopt(child);
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (chunk) => {
@@ -128,6 +148,7 @@ export class Serving {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...options.env },
     });
+    adopt(child);
     Serving.starting.set(directory, child);
     child.on('exit', () => Serving.starting.delete(directory));
     let stdout = '';
@@ -232,6 +253,7 @@ export class UnboundUpstream {
     ];
     writeFileSync(join(directory, 'unbound.conf'), `${lines.join('\n')}\n`);
     const child = spawn('unbound', ['-d', '-c', join(directory, 'unbound.conf')], { stdio: 'ignore' });
+    adopt(child);
     const upstream = new UnboundUpstream(port, child, directory);
     for (let i = 0; i < 100; i++) {
       const { code } = await run(

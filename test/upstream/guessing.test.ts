@@ -80,14 +80,15 @@ describe.each(['native', 'portable'] as const)('over %s sockets', (engine) => {
       for (let i = 0; i < count; i++) await ask(upstreams, `n${before + i}.example.com`);
       return new Set(servers[0].queries.slice(before).map(({ port }) => port)).size;
     };
-    expect(await ports(40)).toBeLessThanOrEqual(2);
+    // So few that no interval of maintenance sees a load in them, however slow the machine.
+    expect(await ports(8)).toBeLessThanOrEqual(2);
     for (let i = 0; i < 8; i++) {
       await ports(100);
       await sleep(60);
     }
     expect(await ports(200)).toBeGreaterThan(8);
     await sleep(1500);
-    expect(await ports(40)).toBeLessThanOrEqual(4);
+    expect(await ports(8)).toBeLessThanOrEqual(4);
   });
 });
 
