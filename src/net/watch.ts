@@ -68,9 +68,11 @@ export class Watch {
     if (this.#epoll < 0) throw systemError(this.#libc.errno(), 'epoll_create1', 'watching sockets');
     this.#libc.closeWithThread(this.#epoll);
     this.#poll = this.#libc.poll(this.#epoll, this.#ring);
+    process.once('exit', this.#leave);
   }
 
   #close(): void {
+    process.off('exit', this.#leave);
     this.#poll?.close();
     this.#poll = null;
     this.#libc.forget(this.#epoll);
@@ -86,6 +88,15 @@ export class Watch {
       throw systemError(this.#libc.errno(), 'epoll_ctl', `watching descriptor ${fd}`);
     }
   }
+
+  /**
+   * This thread ends, by an exception or by its own will. The event loop still tells what became readable in this turn, and
+   * to be told while no JavaScript may run any more ends the whole process (`napi_throw` from the handle's callback).
+   */
+  readonly #leave = (): void => {
+    this.#poll?.close();
+    this.#poll = null;
+  };
 
   readonly #ring = (): void => {
     if (this.#scheduled) return;

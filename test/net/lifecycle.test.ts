@@ -26,6 +26,9 @@ const TALK = `
   await answered;
 `;
 
+/** More for the listener to read. */
+const SEND = 'connected.send(new Uint8Array(12), 12); connected.flush();';
+
 function run(script: string): { status: number | null; signal: string | null; output: string } {
   const { status, signal, stdout, stderr } = spawnSync(
     process.execPath,
@@ -64,6 +67,9 @@ describe.each(ENGINES)('a process with %s sockets', (name) => {
     { how: 'is terminated', end: '' },
     { how: 'exits', end: 'process.exit(3)' },
     { how: 'throws', end: 'throw new Error("boom")' },
+    // In one turn of the event loop: what is readable is told after the timers, to a thread that can no longer be called.
+    { how: 'throws while datagrams wait', end: `setTimeout(() => { ${SEND} throw new Error('boom'); }, 5)` },
+    { how: 'exits while datagrams wait', end: `setTimeout(() => { ${SEND} process.exit(3); }, 5)` },
   ])('has none left of a worker that $how', ({ end }) => {
     const worker = `
       const { parentPort } = require('node:worker_threads');

@@ -55,6 +55,8 @@ export class Room {
   #http = '';
   #child!: ChildProcess;
   stderr = '';
+  /** How the process ended, if it did. */
+  #end = '';
 
   private constructor(options: RoomOptions) {
     this.#options = options;
@@ -93,6 +95,10 @@ export class Room {
       env: { ...process.env, ...env },
     });
     this.#child = child;
+    this.#end = '';
+    child.once('exit', (code, signal) => {
+      this.#end = `ended with ${signal ?? code}`;
+    });
     let stdout = '';
     child.stderr.on('data', (chunk) => {
       this.stderr += chunk;
@@ -130,8 +136,14 @@ export class Room {
   }
 
   async get(path: string, init: RequestInit = {}): Promise<{ status: number; body: string }> {
-    const response = await fetch(this.#http + path, init);
-    return { status: response.status, body: await response.text() };
+    try {
+      const response = await fetch(this.#http + path, init);
+      return { status: response.status, body: await response.text() };
+    } catch (cause) {
+      // What a dying process closes comes here before its end does.
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      throw new Error(`${path}: no answer; the process ${this.#end || 'is alive'}: ${this.stderr}`, { cause });
+    }
   }
 
   /** Every line of the audit that is an entry of a query. */
