@@ -18,6 +18,10 @@ const WAYS = 4;
 const SET_SHIFT = 32 - Math.log2(CELL_COUNT / WAYS);
 /** The bucket holds as much as is refilled in so many microseconds. */
 const BURST_US = 1_000_000;
+/** A thread takes its time once a turn: beside another it may be behind by so much. */
+const BEHIND_US = 2_000_000;
+/** What lies further ahead is from before the clock went round. */
+const AHEAD_MAX_US = BURST_US + BEHIND_US;
 
 export const createRateTable = (): SharedArrayBuffer =>
   new SharedArrayBuffer(CELL_COUNT * CELL_WORDS * Int32Array.BYTES_PER_ELEMENT);
@@ -46,7 +50,7 @@ export class RateLimit {
     this.#stepUs = Math.max(1, Math.round(1_000_000 / perSecond));
     this.includesForwarders = includesForwarders;
     // `performance.now` begins with its thread; the table needs one clock for all of them.
-    this.#offsetMs = Number(process.hrtime.bigint()) / 1e6 - performance.now();
+    this.#offsetMs = offsetMs();
   }
 
   /** Takes one response from the network of `client`; false when it is over its limit. `nowMs`: `performance.now()`. */
@@ -73,8 +77,7 @@ export class RateLimit {
       cells[at + 1] = nowUs;
     }
     const ahead = (cells[at + 1] - nowUs) | 0;
-    // What lies further ahead than any burst is from before the clock went round.
-    const owed = ahead < 0 || ahead > BURST_US ? 0 : ahead;
+    const owed = ahead < 0 || ahead > AHEAD_MAX_US ? 0 : ahead;
     if (owed + this.#stepUs > BURST_US) return false;
     cells[at + 1] = (nowUs + owed + this.#stepUs) | 0;
     return true;
@@ -98,5 +101,23 @@ export class RateLimit {
 /** Microseconds for which a bucket has been full; 0 while it is not. */
 function sinceUs(nowUs: number, fullUs: number): number {
   const since = (nowUs - fullUs) | 0;
-  return since > 0 ? since : since < -BURST_US ? 0x7fffffff : 0;
+  return since > 0 ? since : since < -AHEAD_MAX_US ? 0x7fffffff : 0;
+}
+
+/**
+ * How far `process.hrtime`, one clock for all threads, is ahead of this thread's `performance.now`. Between two readings the thread
+ * may have to wait for the processor: of a few pairs the closest counts.
+ */
+function offsetMs(): number {
+  let closest = Number.POSITIVE_INFINITY;
+  let offset = 0;
+  for (let i = 0; i < 5; i++) {
+    const before = performance.now();
+    const clock = Number(process.hrtime.bigint()) / 1e6;
+    const after = performance.now();
+    if (after - before >= closest) continue;
+    closest = after - before;
+    offset = clock - (before + after) / 2;
+  }
+  return offset;
 }

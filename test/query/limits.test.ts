@@ -223,6 +223,20 @@ describe('the response rate', () => {
     expect(rate.take(client, 4, 2000)).toBe(false);
   });
 
+  test('is the same for threads of which one is behind', () => {
+    const options = { table: createRateTable(), perSecond: 100, seed: 7, includesForwarders: false };
+    const threads = [new RateLimit(options), new RateLimit(options)];
+    const client = Uint8Array.of(192, 0, 2, 1);
+    let taken = 0;
+    // 800 a second for three seconds; the second thread took its time up to 700 ms ago.
+    for (let i = 0; i < 2400; i++) {
+      const nowMs = 100_000 + i / 0.8;
+      if (threads[i % 2].take(client, 4, i % 2 === 0 ? nowMs : nowMs - (i % 700))) taken++;
+    }
+    expect(taken).toBeGreaterThanOrEqual(390);
+    expect(taken).toBeLessThanOrEqual(401);
+  });
+
   test('goes on over the turn of its clock', () => {
     const rate = new RateLimit({
       table: createRateTable(),
