@@ -19,6 +19,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { readSegmentName } from './segment.ts';
+import { HASH } from './tree.ts';
 
 /** A leaf whose records were erased: its hash before and after, and the runs of numbers that were. */
 export interface ErasedLeaf {
@@ -40,7 +41,6 @@ export interface Erasure {
 /** So many records are asked for at a time; a request is no larger than this. */
 export const ERASURES_MAX = 64;
 const LENGTH_MAX = 4 * 1024 * 1024;
-const HASH = /^[0-9a-f]{64}$/;
 const TEXT_MAX = 512;
 
 const pathOf = (directory: string, worker: number): string => join(directory, `w${worker}.erase`);

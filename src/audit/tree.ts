@@ -34,7 +34,8 @@ export function leafHash(octets: Uint8Array, at: number, end: number): string {
 }
 
 const EMPTY_ROOT = hash('sha256', new Uint8Array(0), 'hex');
-const HASH = /^[0-9a-f]{64}$/;
+/** A hash as it stands in the log. */
+export const HASH = /^[0-9a-f]{64}$/;
 
 export class Tree {
   #size = 0;

@@ -73,8 +73,7 @@ export class Watch {
 
   #close(): void {
     process.off('exit', this.#leave);
-    this.#poll?.close();
-    this.#poll = null;
+    this.#leave();
     this.#libc.forget(this.#epoll);
     this.#libc.close(this.#epoll);
     this.#epoll = -1;
@@ -90,8 +89,9 @@ export class Watch {
   }
 
   /**
-   * This thread ends, by an exception or by its own will. The event loop still tells what became readable in this turn, and
-   * to be told while no JavaScript may run any more ends the whole process (`napi_throw` from the handle's callback).
+   * No more is told. Called also when this thread ends, by an exception or by its own will: the event loop still tells what
+   * became readable in this turn, and to be told while no JavaScript may run any more ends the whole process (`napi_throw`
+   * from the handle's callback).
    */
   readonly #leave = (): void => {
     this.#poll?.close();

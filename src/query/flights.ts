@@ -145,8 +145,7 @@ interface FlightBounds {
   readonly flightsPerDomain: number;
 }
 
-/** Flights share a bucket at most in twos or threes, whatever the bound of them. */
-const BUCKETS_MIN = 256;
+/** As many as flights are allowed, up to this. */
 const BUCKETS_MAX = 65_536;
 
 /**
@@ -165,7 +164,7 @@ export class Flights {
   constructor(bounds: FlightBounds) {
     this.#bounds = bounds;
     const count = 2 ** Math.ceil(Math.log2(Math.max(1, bounds.flights)));
-    this.#mask = Math.min(Math.max(count, BUCKETS_MIN), BUCKETS_MAX) - 1;
+    this.#mask = Math.min(count, BUCKETS_MAX) - 1;
     this.#buckets = new Array(this.#mask + 1).fill(null);
   }
 

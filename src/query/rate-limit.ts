@@ -49,8 +49,9 @@ export class RateLimit {
     this.#seed = seed;
     this.#stepUs = Math.max(1, Math.round(1_000_000 / perSecond));
     this.includesForwarders = includesForwarders;
-    // `performance.now` begins with its thread; the table needs one clock for all of them.
-    this.#offsetMs = offsetMs();
+    // `performance.now` begins with its thread; the table needs one clock for all of them. A thread that has to wait for the
+    // processor between the two readings is behind by as much.
+    this.#offsetMs = Number(process.hrtime.bigint()) / 1e6 - performance.now();
   }
 
   /** Takes one response from the network of `client`; false when it is over its limit. `nowMs`: `performance.now()`. */
@@ -102,22 +103,4 @@ export class RateLimit {
 function sinceUs(nowUs: number, fullUs: number): number {
   const since = (nowUs - fullUs) | 0;
   return since > 0 ? since : since < -AHEAD_MAX_US ? 0x7fffffff : 0;
-}
-
-/**
- * How far `process.hrtime`, one clock for all threads, is ahead of this thread's `performance.now`. Between two readings the thread
- * may have to wait for the processor: of a few pairs the closest counts.
- */
-function offsetMs(): number {
-  let closest = Number.POSITIVE_INFINITY;
-  let offset = 0;
-  for (let i = 0; i < 5; i++) {
-    const before = performance.now();
-    const clock = Number(process.hrtime.bigint()) / 1e6;
-    const after = performance.now();
-    if (after - before >= closest) continue;
-    closest = after - before;
-    offset = clock - (before + after) / 2;
-  }
-  return offset;
 }
